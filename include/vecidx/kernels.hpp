@@ -81,9 +81,9 @@ struct Kernels {
     float (*l1)(const float* a, const float* b, std::size_t n);
     DotNorms (*dot_norms)(const float* a, const float* b, std::size_t n);
 
-    // A float query against a stored vector: halves, or 8-bit values times `unit`.
-    float (*l2_squared_f16)(const float* q, const f16* x, std::size_t n);
-    float (*l1_f16)(const float* q, const f16* x, std::size_t n);
+    // A float query against a stored vector: halves or 8-bit values, times `unit`.
+    float (*l2_squared_f16)(const float* q, const f16* x, float unit, std::size_t n);
+    float (*l1_f16)(const float* q, const f16* x, float unit, std::size_t n);
     float (*l2_squared_i8)(const float* q, const std::int8_t* x, float unit, std::size_t n);
     float (*l1_i8)(const float* q, const std::int8_t* x, float unit, std::size_t n);
 

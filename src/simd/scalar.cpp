@@ -68,18 +68,18 @@ DotNorms dot_norms(const float* a, const float* b, std::size_t n) {
     return sums;
 }
 
-float l2_squared_f16(const float* q, const f16* x, std::size_t n) {
+float l2_squared_f16(const float* q, const f16* x, float unit, std::size_t n) {
     float sum = 0;
     for (std::size_t i = 0; i < n; ++i) {
-        const float difference = q[i] - from_half(x[i]);
+        const float difference = q[i] - unit * from_half(x[i]);
         sum += difference * difference;
     }
     return sum;
 }
 
-float l1_f16(const float* q, const f16* x, std::size_t n) {
+float l1_f16(const float* q, const f16* x, float unit, std::size_t n) {
     float sum = 0;
-    for (std::size_t i = 0; i < n; ++i) sum += absolute(q[i] - from_half(x[i]));
+    for (std::size_t i = 0; i < n; ++i) sum += absolute(q[i] - unit * from_half(x[i]));
     return sum;
 }
 

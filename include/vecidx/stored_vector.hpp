@@ -1,0 +1,43 @@
+// How a vector is kept in a node, in the pending area and in a build's memory: rotated, as halves or as 8-bit
+// values, times one unit of its own, so that no magnitude overflows and none loses precision.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "vecidx/kernels.hpp"
+#include "vecidx/types.hpp"
+
+namespace vecidx {
+
+enum class OwnFormat : std::uint8_t { kF16 = 0, kI8 = 1 };
+
+constexpr std::size_t stored_bytes(OwnFormat format, std::size_t padded) {
+    return format == OwnFormat::kF16 ? padded * sizeof(f16) : padded;
+}
+
+// A stored vector: value[i] = unit * data[i].
+struct StoredVector {
+    const void* data;
+    float unit;
+    OwnFormat format;
+};
+
+// Writes z (padded floats) to `data` and returns its unit: a power of two for halves, max |z| / 127 for 8 bits.
+float store_vector(OwnFormat format, const float* z, std::size_t padded, void* data);
+
+// The inverse, up to rounding.
+void load_vector(const StoredVector& x, std::size_t padded, float* z);
+
+// Squared Euclidean and L1 distance of a float vector from a stored one.
+inline float l2_squared(const Kernels& k, const float* q, const StoredVector& x, std::size_t n) {
+    return x.format == OwnFormat::kF16
+               ? k.l2_squared_f16(q, static_cast<const f16*>(x.data), x.unit, n)
+               : k.l2_squared_i8(q, static_cast<const std::int8_t*>(x.data), x.unit, n);
+}
+inline float l1(const Kernels& k, const float* q, const StoredVector& x, std::size_t n) {
+    return x.format == OwnFormat::kF16 ? k.l1_f16(q, static_cast<const f16*>(x.data), x.unit, n)
+                                       : k.l1_i8(q, static_cast<const std::int8_t*>(x.data), x.unit, n);
+}
+
+}  // namespace vecidx

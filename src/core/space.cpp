@@ -1,0 +1,108 @@
+// Embeddings of the metrics and the bounds back. See space.hpp.
+#include "vecidx/space.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "vecidx/rotation.hpp"
+
+namespace vecidx {
+namespace {
+
+// Relative rounding of an embedding (rotation, shift of origin) and of the SQL operators' float sums, with room to spare.
+constexpr double kRounding = 2e-6;
+
+double squared_norm(const float* x, std::size_t n) {
+    double sum = 0;
+    for (std::size_t i = 0; i < n; ++i) sum += static_cast<double>(x[i]) * x[i];
+    return sum;
+}
+
+double l1_norm(const float* x, std::size_t n) {
+    double sum = 0;
+    for (std::size_t i = 0; i < n; ++i) sum += std::fabs(x[i]);
+    return sum;
+}
+
+}  // namespace
+
+Space::Space(Metric m, std::size_t d)
+    : metric(m), dims(d), padded(padded_dims(d + (m == Metric::kInnerProduct ? 1 : 0))) {}
+
+double Space::embed(const float* x, float* y) const {
+    const double norm_squared = squared_norm(x, dims);
+    std::memset(y + dims, 0, (padded - dims) * sizeof(float));
+    if (metric == Metric::kCosine) {
+        const double inverse = norm_squared > 0 ? 1 / std::sqrt(norm_squared) : 0;
+        for (std::size_t i = 0; i < dims; ++i) y[i] = static_cast<float>(x[i] * inverse);
+    } else {
+        std::memcpy(y, x, dims * sizeof(float));
+    }
+    if (metric != Metric::kL1) rotate(y, padded);
+    return norm_squared;
+}
+
+void Space::lift_direction(float* direction) const {
+    std::memset(direction, 0, padded * sizeof(float));
+    if (metric != Metric::kInnerProduct) return;
+    direction[dims] = 1;
+    rotate(direction, padded);
+}
+
+void Space::lift(float* y, double norm_squared, double max_norm_squared, const float* direction) const {
+    if (metric != Metric::kInnerProduct || norm_squared >= max_norm_squared) return;
+    const auto height = static_cast<float>(std::sqrt(max_norm_squared - norm_squared));
+    for (std::size_t i = 0; i < padded; ++i) y[i] += height * direction[i];
+}
+
+float Space::storage_error(const float* exact, const StoredVector& stored) const {
+    constexpr std::size_t kChunk = 64;
+    const std::size_t width = stored.format == OwnFormat::kF16 ? sizeof(f16) : 1;
+    double l2 = 0, l1_sum = 0, size = 0;
+    for (std::size_t base = 0; base < padded; base += kChunk) {
+        const std::size_t n = std::min(kChunk, padded - base);
+        float decoded[kChunk];
+        load_vector({static_cast<const char*>(stored.data) + base * width, stored.unit, stored.format}, n, decoded);
+        for (std::size_t i = 0; i < n; ++i) {
+            const double off = static_cast<double>(exact[base + i]) - decoded[i];
+            l2 += off * off;
+            l1_sum += std::fabs(off);
+            size += metric == Metric::kL1 ? std::fabs(exact[base + i]) : static_cast<double>(exact[base + i]) * exact[base + i];
+        }
+    }
+    const double error = metric == Metric::kL1 ? l1_sum + kRounding * size : std::sqrt(l2) + kRounding * std::sqrt(size);
+    return std::nextafter(static_cast<float>(error), std::numeric_limits<float>::infinity());
+}
+
+SpaceQuery embed_query(const Space& space, const float* q, double max_norm_squared, float* y) {
+    const double norm_squared = space.embed(q, y);
+    SpaceQuery query{space.metric, false, std::sqrt(norm_squared), 1};
+    if (space.metric == Metric::kCosine) {
+        query.undefined = norm_squared == 0;
+        query.norm = 1;
+    }
+    if (space.metric == Metric::kL1) query.norm = l1_norm(y, space.padded);
+    if (space.metric == Metric::kInnerProduct && max_norm_squared > 0 && norm_squared > 0) {
+        query.scale = std::sqrt(norm_squared / max_norm_squared);
+        const double inverse = 1 / query.scale;
+        for (std::size_t i = 0; i < space.padded; ++i) y[i] = static_cast<float>(y[i] * inverse);
+        query.norm = std::sqrt(max_norm_squared);
+    }
+    return query;
+}
+
+double SpaceQuery::lower_bound(double l2_squared, double l1, double error, double norm_squared) const {
+    if (undefined) return std::numeric_limits<double>::quiet_NaN();
+    if (metric == Metric::kL1) return std::max(0.0, l1 * (1 - kRounding) - error - kRounding * norm);
+    if (metric == Metric::kInnerProduct) {
+        const double dot = (norm * norm + norm_squared - l2_squared) / 2;
+        const double slack = error * norm + kRounding * (norm * norm + norm_squared);
+        return -scale * (dot + slack);
+    }
+    const double distance = std::max(0.0, std::sqrt(l2_squared) * (1 - kRounding) - error - kRounding * norm);
+    return metric == Metric::kCosine ? distance * distance / 2 : distance;
+}
+
+}  // namespace vecidx
