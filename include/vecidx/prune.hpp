@@ -1,0 +1,43 @@
+// RobustPrune (DiskANN, algorithm 2): of a node's candidates, nearest first, keep those that no kept one covers: a kept s covers
+// t when alpha d(s, t) <= d(x, t), distances squared.
+#pragma once
+
+#include <cstdint>
+#include <memory_resource>
+#include <span>
+#include <vector>
+
+#include "vecidx/tile.hpp"
+#include "vecidx/types.hpp"
+
+namespace vecidx {
+
+struct PruneParams {
+    float alpha;          // on squared distances, at least 1
+    std::size_t degree;   // keep at most so many
+};
+
+class Pruner {
+ public:
+    explicit Pruner(std::pmr::memory_resource* memory)
+        : tile_(memory), members_(memory), center_(memory), own_(memory), dots_(memory), covered_(memory), kept_(memory) {}
+
+    // Prunes the candidates of the vector at row x. `candidates` is sorted by distance, without x and without
+    // repetition; its first `pinned` are kept whatever covers them. Returns what is kept, nearest first after the pinned, with
+    // distances as measured in the frame of x. Valid until the next call.
+    std::span<const Neighbor> prune(const VectorArray& vectors, std::uint32_t x, std::span<const Neighbor> candidates,
+                                    std::size_t pinned, const PruneParams& params);
+
+ private:
+    void cover(std::size_t kept, float alpha);
+
+    PackedTile tile_;
+    std::pmr::vector<std::uint32_t> members_;
+    std::pmr::vector<float> center_;
+    std::pmr::vector<std::int32_t> own_;  // squared distance of each candidate from x, in the tile's units
+    std::pmr::vector<std::int32_t> dots_;
+    std::pmr::vector<std::uint8_t> covered_;
+    std::pmr::vector<Neighbor> kept_;
+};
+
+}  // namespace vecidx

@@ -1,0 +1,67 @@
+// Vectors packed for the all-pairs kernel: 8-bit values around a common centre with a common scale, so that a squared distance
+// is scale^2 (n_i + n_j - 2 <i, j>) in exact integer arithmetic. Each tile has a frame of its own: a tight cluster uses
+// all 8 bits for what separates its members.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory_resource>
+#include <span>
+#include <vector>
+
+#include "vecidx/kernels.hpp"
+#include "vecidx/stored_vector.hpp"
+#include "vecidx/types.hpp"
+
+namespace vecidx {
+
+// Stored vectors addressed by row number.
+struct VectorArray {
+    const std::byte* data;
+    const float* units;
+    std::size_t count;
+    std::size_t padded;
+    OwnFormat format;
+
+    StoredVector operator[](std::size_t i) const {
+        return {data + i * stored_bytes(format, padded), units[i], format};
+    }
+};
+
+class PackedTile {
+ public:
+    explicit PackedTile(std::pmr::memory_resource* memory)
+        : floats_(memory), center_(memory), rows_(memory), panels_(memory), bias_(memory), norms_(memory) {}
+
+    // Packs the members in a frame around their mean, scaled to their largest coordinate.
+    void pack_around_mean(const VectorArray& vectors, std::span<const std::uint32_t> members);
+
+    // The same around a given centre (padded floats).
+    void pack_around(const VectorArray& vectors, std::span<const std::uint32_t> members, const float* center);
+
+    // Packs in another tile's frame, so that rows of this one meet panels of that one. Coordinates out of range are cut.
+    void pack_in_frame_of(const PackedTile& other, const VectorArray& vectors, std::span<const std::uint32_t> members);
+
+    std::size_t size() const { return size_; }
+    std::size_t panel_count() const { return ceil_div<std::size_t>(size_, kBlockLanes); }
+    Tile tile() const { return {rows_.data(), panels_.data(), bias_.data(), stride_}; }
+    const std::int32_t* norms() const { return norms_.data(); }  // one per vector, padded to whole panels
+    float unit() const { return scale_ * scale_; }               // squared distance per integer unit
+
+ private:
+    void decode(const VectorArray& vectors, std::span<const std::uint32_t> members);
+    void subtract_center();
+    void quantize();
+
+    std::pmr::vector<float> floats_;
+    std::pmr::vector<float> center_;
+    std::pmr::vector<std::uint8_t> rows_;
+    std::pmr::vector<std::int8_t> panels_;
+    std::pmr::vector<std::int32_t> bias_;
+    std::pmr::vector<std::int32_t> norms_;
+    std::size_t size_ = 0;
+    std::size_t stride_ = 0;
+    float scale_ = 1;
+};
+
+}  // namespace vecidx
