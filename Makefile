@@ -1,33 +1,104 @@
 # vecidx: `make demo` and `make check` do everything on a fresh Debian machine; `make && make install &&
-# make installcheck` works as Postgres people expect.
-EXTENSION = vecidx
-EXTVERSION = 0.1.0
-MODULE_big = vecidx
-DATA_built = sql/$(EXTENSION)--$(EXTVERSION).sql
+# make installcheck` works as Postgres people expect. CONTRIBUTING.md lists all targets.
 
-SOURCES = $(sort $(wildcard src/core/*.cpp src/simd/*.cpp src/pg/*.cpp src/storage/*.cpp src/am/*.cpp src/types/*.cpp))
+# These two run before anything is installed, so they read neither pg_config nor PGXS (which has a `check`
+# of its own): a script installs what is missing and calls make again. So do goals named beside them.
+SCRIPTED = $(filter check demo,$(MAKECMDGOALS))
+ifneq (,$(SCRIPTED))
+
+.PHONY: $(MAKECMDGOALS)
+check:
+	+@test/run
+demo:
+	+@bench/demo
+$(filter-out check demo,$(MAKECMDGOALS)):
+	+@$(MAKE) --no-print-directory $@
+
+else
+
+EXTVERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" vecidx.control)
+EXTENSION = $(basename $(wildcard *.control))
+MODULE_big = vecidx
+DATA = $(wildcard sql/*--*--*.sql)
+DATA_built = $(EXTENSION:%=sql/%--$(EXTVERSION).sql)
+
+CALM_SOURCES = $(sort $(wildcard src/core/*.cpp src/simd/*.cpp))
+SOURCES = $(CALM_SOURCES) $(sort $(wildcard src/pg/*.cpp src/storage/*.cpp src/am/*.cpp src/types/*.cpp))
 OBJS = $(SOURCES:.cpp=.o)
 
-PG_CONFIG ?= pg_config
-PGXS := $(shell $(PG_CONFIG) --pgxs)
-INCLUDEDIR_SERVER := $(shell $(PG_CONFIG) --includedir-server)
-
+WARNINGS = -Wall -Wextra -Wshadow
+LIBRARY_FLAGS = -std=c++20 -O3 -fno-exceptions -fno-rtti -fvisibility=hidden $(WARNINGS) -MMD -MP
 override with_llvm = no
-PG_CXXFLAGS = -std=c++20 -O3 -fno-exceptions -fno-rtti -fvisibility=hidden -Wall -Wextra -Wshadow -MMD -MP
-PG_CPPFLAGS = -Iinclude -Isrc -isystem $(INCLUDEDIR_SERVER)
+PG_CXXFLAGS = $(LIBRARY_FLAGS)
+PG_CPPFLAGS = -Iinclude -Isrc -isystem $(shell $(PG_CONFIG) --includedir-server)
 SHLIB_LINK += -lstdc++
 
-EXTRA_CLEAN = $(SOURCES:.cpp=.d) sql/$(EXTENSION)--$(EXTVERSION).sql
-
-include $(PGXS)
-
-# Each SIMD level is one file with its own flags; the level is chosen at load (src/simd/dispatch.cpp).
-ifneq (,$(filter x86_64 amd64,$(host_cpu)))
-src/simd/avx2.o: CXXFLAGS += -mavx2 -mfma -mf16c
-src/simd/avx512.o: CXXFLAGS += -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mfma -mf16c
+REGRESS = $(sort $(notdir $(basename $(wildcard test/sql/*.sql))))
+REGRESS_OPTS = --inputdir=test --load-extension=vecidx
+ISOLATION = $(sort $(notdir $(basename $(wildcard test/specs/*.spec))))
+ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=vecidx
+PROVE_TESTS = $(sort $(wildcard test/t/*.pl))
+PROVE_FLAGS += -I test/perl
+# TAP tests start servers, which root must not; `make check` hands them to another user.
+ifneq (0,$(shell id -u))
+TAP_TESTS = $(if $(PROVE_TESTS),1)
 endif
 
-sql/$(EXTENSION)--$(EXTVERSION).sql: sql/vecidx.sql
+EXTRA_CLEAN = $(SOURCES:.cpp=.d) build results output_iso tmp_check log regression.diffs regression.out
+
+PG_CONFIG ?= pg_config
+PGXS := $(wildcard $(shell $(PG_CONFIG) --pgxs 2>/dev/null))
+ifneq (,$(PGXS))
+include $(PGXS)
+else
+all install installcheck:
+	@echo "$(PG_CONFIG) finds no server headers: 'make check' installs them, or set PG_CONFIG" >&2; exit 1
+clean:
+	rm -rf $(OBJS) $(DATA_built) $(EXTRA_CLEAN)
+endif
+
+sql/%--$(EXTVERSION).sql: sql/%.sql
 	cp $< $@
 
--include $(SOURCES:.cpp=.d)
+# The calm floor once more, without Postgres: what the unit tests and the benchmark programs link.
+BUILD = build/$(if $(SANITIZE),sanitize,release)
+SANITIZERS = $(if $(SANITIZE),-O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined)
+CALM_OBJS = $(CALM_SOURCES:src/%.cpp=$(BUILD)/calm/%.o)
+UNIT_PROGRAMS = $(sort $(patsubst test/unit/%.cpp,$(BUILD)/unit/%,$(wildcard test/unit/*_test.cpp)))
+BENCH_PROGRAMS = $(sort $(patsubst bench/%.cpp,$(BUILD)/bench/%,$(wildcard bench/*.cpp)))
+PROGRAM_FLAGS = -std=c++20 -O2 -g $(WARNINGS) -MMD -MP -Iinclude -Isrc
+
+$(BUILD)/calm/%.o: src/%.cpp
+	@mkdir -p $(@D)
+	$(CXX) $(LIBRARY_FLAGS) -g -Iinclude -Isrc $(ISA_FLAGS) $(SANITIZERS) -c $< -o $@
+
+$(BUILD)/unit/%: test/unit/%.cpp $(CALM_OBJS)
+	@mkdir -p $(@D)
+	$(CXX) $(PROGRAM_FLAGS) $(SANITIZERS) $< $(CALM_OBJS) -o $@ -lgtest_main -lgtest -pthread
+
+$(BUILD)/bench/%: bench/%.cpp $(CALM_OBJS)
+	@mkdir -p $(@D)
+	$(CXX) $(PROGRAM_FLAGS) -O3 $(SANITIZERS) $< $(CALM_OBJS) -o $@ -pthread
+
+# Each SIMD level is one file with its own flags; the level is chosen at load (src/simd/dispatch.cpp).
+ifneq (,$(filter x86_64-%,$(shell $(CXX) -dumpmachine)))
+%/simd/avx2.o: ISA_FLAGS = -mavx2 -mfma -mf16c
+%/simd/avx512.o: ISA_FLAGS = -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mfma -mf16c
+src/simd/%.o: override CXXFLAGS += $(ISA_FLAGS)
+endif
+
+.PHONY: unit bench lint
+unit: $(UNIT_PROGRAMS)
+	@status=0; for program in $^; do \
+		echo "$$program"; \
+		"$$program" --gtest_brief=1 || { [ $$? -eq 1 ] || echo "not ok - $$program crashed"; status=1; }; \
+	done; exit $$status
+
+bench: $(BENCH_PROGRAMS)
+
+lint:
+	@test/lint
+
+-include $(SOURCES:.cpp=.d) $(CALM_OBJS:.o=.d) $(UNIT_PROGRAMS:=.d) $(BENCH_PROGRAMS:=.d)
+
+endif
