@@ -31,7 +31,7 @@ LIBRARY_FLAGS = -std=c++20 -O3 -fno-exceptions -fno-rtti -fvisibility=hidden $(W
 override with_llvm = no
 PG_CXXFLAGS = $(LIBRARY_FLAGS)
 PG_CPPFLAGS = -Iinclude -Isrc -isystem $(shell $(PG_CONFIG) --includedir-server)
-SHLIB_LINK += -lstdc++
+SHLIB_LINK += -lstdc++ -Wl,--version-script=src/pg/exports.map
 
 REGRESS = $(sort $(notdir $(basename $(wildcard test/sql/*.sql))))
 REGRESS_OPTS = --inputdir=test --load-extension=vecidx
@@ -61,8 +61,12 @@ sql/%--$(EXTVERSION).sql: sql/%.sql
 	cp $< $@
 
 # The calm floor once more, without Postgres: what the unit tests and the benchmark programs link.
-BUILD = build/$(if $(SANITIZE),sanitize,release)
-SANITIZERS = $(if $(SANITIZE),-O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined)
+ifeq (,$(SANITIZE))
+BUILD = build/release
+else
+BUILD = build/sanitize
+SANITIZERS = -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+endif
 CALM_OBJS = $(CALM_SOURCES:src/%.cpp=$(BUILD)/calm/%.o)
 UNIT_PROGRAMS = $(sort $(patsubst test/unit/%.cpp,$(BUILD)/unit/%,$(wildcard test/unit/*_test.cpp)))
 BENCH_PROGRAMS = $(sort $(patsubst bench/%.cpp,$(BUILD)/bench/%,$(wildcard bench/*.cpp)))
