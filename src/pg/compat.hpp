@@ -3,3 +3,20 @@
 #pragma once
 
 #include "pg/postgres.hpp"
+
+// Soft errors came with 16: an input function that is handed an ErrorSaveContext notes the error there and
+// returns. Before 16 there is no such context and every error is thrown.
+#ifndef errsave
+#define errsave(context, ...)        \
+    do {                             \
+        (void)(context);             \
+        ereport(ERROR, __VA_ARGS__); \
+    } while (0)
+#endif
+
+// The library is compiled with hidden symbols, which the server's headers allow for since 16: before, the
+// mark for exported entry points is empty.
+#if PG_VERSION_NUM < 160000
+#undef PGDLLEXPORT
+#define PGDLLEXPORT __attribute__((visibility("default")))
+#endif
