@@ -23,10 +23,10 @@ class Pruner {
         : tile_(memory), members_(memory), center_(memory), own_(memory), dots_(memory), covered_(memory), kept_(memory) {}
 
     // Prunes the candidates of the vector at row x. `candidates` is sorted by distance, without x and without
-    // repetition; its first `pinned` are kept whatever covers them. Returns what is kept, nearest first after the pinned, with
-    // distances as measured in the frame of x. Valid until the next call.
+    // repetition. Returns what is kept, nearest first, with distances as measured in the frame of x; valid until
+    // the next call.
     std::span<const Neighbor> prune(const VectorArray& vectors, std::uint32_t x, std::span<const Neighbor> candidates,
-                                    std::size_t pinned, const PruneParams& params);
+                                    const PruneParams& params);
 
  private:
     void cover(std::size_t kept, float alpha);

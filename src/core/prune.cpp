@@ -6,8 +6,7 @@
 namespace vecidx {
 
 std::span<const Neighbor> Pruner::prune(const VectorArray& vectors, std::uint32_t x,
-                                        std::span<const Neighbor> candidates, std::size_t pinned,
-                                        const PruneParams& params) {
+                                        std::span<const Neighbor> candidates, const PruneParams& params) {
     const std::size_t n = candidates.size();
     members_.resize(n);
     for (std::size_t i = 0; i < n; ++i) members_[i] = candidates[i].id;
@@ -20,7 +19,7 @@ std::span<const Neighbor> Pruner::prune(const VectorArray& vectors, std::uint32_
     covered_.assign(n, 0);
     kept_.clear();
     for (std::size_t i = 0; i < n && kept_.size() < params.degree; ++i) {
-        if (covered_[i] != 0 && i >= pinned) continue;
+        if (covered_[i] != 0) continue;
         kept_.push_back({tile_.unit() * static_cast<float>(own_[i]), candidates[i].id});
         cover(i, params.alpha);
     }

@@ -1,0 +1,54 @@
+// Turning candidates into a graph: prune every list, add the reverse edges in one round, and connect what cannot be
+// reached.
+#pragma once
+
+#include <cstdint>
+#include <memory_resource>
+#include <span>
+#include <vector>
+
+#include "vecidx/adjacency.hpp"
+#include "vecidx/progress.hpp"
+#include "vecidx/prune.hpp"
+#include "vecidx/random.hpp"
+#include "vecidx/tile.hpp"
+
+namespace vecidx {
+
+// What is linked: `rows` of the vectors (list i belongs to rows[i]; neighbours are rows), with edges that stay.
+struct LinkInput {
+    const VectorArray& vectors;
+    std::span<const std::uint32_t> rows;
+    std::span<const std::uint32_t> position;  // of each row in `rows`
+    const Adjacency& pinned;                  // by position
+    PruneParams params;
+};
+
+class Linker {
+ public:
+    Linker(const LinkInput& input, std::pmr::memory_resource* memory, const Progress& progress)
+        : in_(input), progress_(progress), pruner_(memory), merged_(memory), memory_(memory) {}
+
+    // Replaces each list of candidates by the node's edges: the pinned first, then what RobustPrune keeps.
+    void prune_all(Adjacency& lists);
+
+    // Adds y -> x for every x -> y; where that makes more than the degree, prunes again.
+    void add_reverse_edges(Adjacency& lists);
+
+ private:
+    void prune_one(Adjacency& lists, std::size_t at);
+    void take_reverse(Adjacency& lists, std::size_t at, std::span<const Neighbor> incoming);
+
+    LinkInput in_;
+    const Progress& progress_;
+    Pruner pruner_;
+    std::pmr::vector<Neighbor> merged_;
+    std::pmr::vector<Neighbor> kept_{memory_};
+    std::pmr::memory_resource* memory_;
+};
+
+// Makes every row reachable from `root` by adding edges where a row has fewer than `degree`. Lists hold row numbers.
+void connect_all(Adjacency& lists, std::size_t degree, std::uint32_t root, Random& random, const Progress& progress,
+                 std::pmr::memory_resource* memory);
+
+}  // namespace vecidx

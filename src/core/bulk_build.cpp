@@ -1,0 +1,192 @@
+// The bulk build's stages. See bulk_build.hpp.
+#include "vecidx/bulk_build.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+#include "vecidx/link.hpp"
+#include "vecidx/nearest.hpp"
+#include "vecidx/partition.hpp"
+#include "vecidx/prune.hpp"
+
+namespace vecidx {
+namespace {
+
+// Sets up to this size see all pairs, and prune from all of them: the top of the skeleton.
+constexpr std::size_t kSmall = 512;
+constexpr std::size_t kRowBlock = 8;
+
+// A build of some rows of the array. Inside it a row is its position in `rows_`, except in tiles and prunes, which
+// address the array.
+class Build {
+ public:
+    Build(const VectorArray& vectors, std::span<const std::uint32_t> rows, const BulkParams& params,
+          std::pmr::memory_resource* memory, const Progress& progress)
+        : vectors_(vectors), rows_(rows), params_(params), memory_(memory), progress_(progress) {}
+
+    void leaf_candidates(const Leaves& leaves, std::span<const std::uint32_t> position, Adjacency& lists);
+    void all_candidates(Adjacency& lists);
+
+ private:
+    void one_leaf(std::span<const std::uint32_t> leaf);
+    void offer_both_ways(std::span<const std::uint32_t> leaf, std::span<const std::uint32_t> position, Adjacency& lists);
+
+    const VectorArray& vectors_;
+    std::span<const std::uint32_t> rows_;
+    const BulkParams& params_;
+    std::pmr::memory_resource* memory_;
+    const Progress& progress_;
+    PackedTile tile_{memory_};
+    NearestInRow nearest_{memory_};
+    std::pmr::vector<std::int32_t> dots_{memory_};
+    std::pmr::vector<Neighbor> found_{memory_};         // per member `per_leaf` nearest, ids local to the leaf
+    std::pmr::vector<std::uint8_t> found_count_{memory_};
+};
+
+// The nearest of each member of a leaf, into found_.
+void Build::one_leaf(std::span<const std::uint32_t> leaf) {
+    tile_.pack_around_mean(vectors_, leaf);
+    const Kernels& k = kernels();
+    const std::size_t width = tile_.panel_count() * kBlockLanes;
+    dots_.resize(kRowBlock * width);
+    found_.resize(leaf.size() * params_.per_leaf);
+    found_count_.resize(leaf.size());
+    const std::int32_t* norms = tile_.norms();
+    for (std::size_t first = 0; first < leaf.size(); first += kRowBlock) {
+        const std::size_t count = std::min(kRowBlock, leaf.size() - first);
+        k.dot_tile(tile_.tile(), first, count, tile_.tile(), tile_.panel_count(), dots_.data(), width);
+        for (std::size_t i = first; i < first + count; ++i) {
+            nearest_.select(dots_.data() + (i - first) * width, norms, leaf.size(), params_.per_leaf, i);
+            found_count_[i] = static_cast<std::uint8_t>(nearest_.size());
+            for (std::size_t j = 0; j < nearest_.size(); ++j) {
+                const auto squared = static_cast<float>(norms[i] + nearest_.key(j));
+                found_[i * params_.per_leaf + j] = {tile_.unit() * squared, nearest_.index(j)};
+            }
+        }
+    }
+}
+
+void Build::offer_both_ways(std::span<const std::uint32_t> leaf, std::span<const std::uint32_t> position,
+                            Adjacency& lists) {
+    for (std::size_t i = 0; i < leaf.size(); ++i) {
+        const std::uint32_t row = position[leaf[i]];
+        for (std::size_t j = 0; j < found_count_[i]; ++j) {
+            const Neighbor n = found_[i * params_.per_leaf + j];
+            lists.offer(row, {n.distance, leaf[n.id]});
+            lists.offer(position[leaf[n.id]], {n.distance, leaf[i]});
+        }
+    }
+}
+
+void Build::leaf_candidates(const Leaves& leaves, std::span<const std::uint32_t> position, Adjacency& lists) {
+    for (std::size_t i = 0; i < leaves.count(); ++i) {
+        progress_(Phase::kLeaves, i, leaves.count());
+        one_leaf(leaves.leaf(i));
+        offer_both_ways(leaves.leaf(i), position, lists);
+    }
+}
+
+// For a small set: all others, sorted, are each row's candidates.
+void Build::all_candidates(Adjacency& lists) {
+    tile_.pack_around_mean(vectors_, rows_);
+    const std::size_t n = rows_.size(), width = tile_.panel_count() * kBlockLanes;
+    dots_.resize(width);
+    for (std::size_t i = 0; i < n; ++i) {
+        kernels().dot_tile(tile_.tile(), i, 1, tile_.tile(), tile_.panel_count(), dots_.data(), width);
+        found_.clear();
+        for (std::size_t j = 0; j < n; ++j) {
+            if (j == i) continue;
+            const auto squared = static_cast<float>(tile_.norms()[i] + tile_.norms()[j] - 2 * dots_[j]);
+            found_.push_back({tile_.unit() * squared, rows_[j]});
+        }
+        std::sort(found_.begin(), found_.end());
+        lists.assign(i, found_);
+    }
+}
+
+// The row nearest to the mean.
+std::uint32_t find_medoid(const VectorArray& vectors, std::pmr::memory_resource* memory) {
+    std::pmr::vector<float> mean(vectors.padded, 0.0f, memory), row(vectors.padded, 0.0f, memory);
+    for (std::size_t i = 0; i < vectors.count; ++i) {
+        load_vector(vectors[i], vectors.padded, row.data());
+        const float weight = 1.0f / static_cast<float>(i + 1);
+        for (std::size_t d = 0; d < vectors.padded; ++d) mean[d] += weight * (row[d] - mean[d]);
+    }
+    Neighbor best{std::numeric_limits<float>::infinity(), 0};
+    for (std::uint32_t i = 0; i < vectors.count; ++i)
+        best = std::min(best, Neighbor{l2_squared(kernels(), mean.data(), vectors[i], vectors.padded), i});
+    return best.id;
+}
+
+// Rows of the sample, the medoid among them.
+std::pmr::vector<std::uint32_t> draw_sample(std::span<const std::uint32_t> rows, std::size_t count,
+                                            std::uint32_t medoid, Random& random, std::pmr::memory_resource* memory) {
+    std::pmr::vector<std::uint32_t> sample(rows.begin(), rows.end(), memory);
+    std::iter_swap(sample.begin(), std::find(sample.begin(), sample.end(), medoid));
+    random.sample_front(std::span(sample).subspan(1), count - 1);
+    sample.resize(count);
+    std::sort(sample.begin(), sample.end());
+    return sample;
+}
+
+struct Context {
+    const VectorArray& vectors;
+    const BulkParams& params;
+    std::pmr::memory_resource* memory;
+    const Progress& progress;
+    Random random;
+    std::uint32_t medoid;
+};
+
+void build_rows(Context& c, std::span<const std::uint32_t> rows, Adjacency& lists, std::pmr::vector<std::uint32_t>* order);
+
+// Pinned edges of each row of `rows`, from a build of a sample of them.
+void pin_skeleton(Context& c, std::span<const std::uint32_t> rows, std::span<const std::uint32_t> position,
+                  Adjacency& pinned) {
+    const std::pmr::vector<std::uint32_t> sample =
+        draw_sample(rows, rows.size() / c.params.sample_ratio, c.medoid, c.random, c.memory);
+    Adjacency lists(0, 0, c.memory);
+    build_rows(c, sample, lists, nullptr);
+    for (std::size_t i = 0; i < sample.size(); ++i) pinned.assign(position[sample[i]], lists.of(i));
+}
+
+void build_rows(Context& c, std::span<const std::uint32_t> rows, Adjacency& lists,
+                std::pmr::vector<std::uint32_t>* order) {
+    const BulkParams& params = c.params;
+    const bool small = rows.size() <= kSmall;
+    std::pmr::vector<std::uint32_t> position(c.vectors.count, 0, c.memory);
+    for (std::uint32_t i = 0; i < rows.size(); ++i) position[rows[i]] = i;
+    Adjacency pinned(rows.size(), small ? 0 : params.degree / 2, c.memory);
+    if (!small) pin_skeleton(c, rows, position, pinned);
+
+    lists = Adjacency(rows.size(), small ? std::max(rows.size(), params.degree) : params.reservoir, c.memory);
+    Build build(c.vectors, rows, params, c.memory, c.progress);
+    if (small) {
+        build.all_candidates(lists);
+        if (order != nullptr) order->assign(rows.begin(), rows.end());
+    } else {
+        Leaves leaves(c.memory);
+        const PartitionParams partitioning{params.leaf_size, params.fan_out, 2000};
+        partition(c.vectors, rows, partitioning, c.random, c.progress, leaves);
+        build.leaf_candidates(leaves, position, lists);
+        if (order != nullptr) *order = std::move(leaves.order);
+    }
+    Linker linker({c.vectors, rows, position, pinned, {params.alpha, params.degree}}, c.memory, c.progress);
+    linker.prune_all(lists);
+    linker.add_reverse_edges(lists);
+}
+
+}  // namespace
+
+void bulk_build(const VectorArray& vectors, const BulkParams& params, std::pmr::memory_resource* memory,
+                const Progress& progress, BulkGraph& graph) {
+    if (vectors.count == 0) return;
+    Context context{vectors, params, memory, progress, Random(params.seed), find_medoid(vectors, memory)};
+    std::pmr::vector<std::uint32_t> rows(vectors.count, memory);
+    std::iota(rows.begin(), rows.end(), 0u);
+    build_rows(context, rows, graph.edges, &graph.order);
+    connect_all(graph.edges, params.degree, context.medoid, context.random, progress, memory);
+    graph.medoid = context.medoid;
+}
+
+}  // namespace vecidx

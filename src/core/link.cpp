@@ -1,0 +1,134 @@
+// Linking: pruned lists, reverse edges, reachability. See link.hpp.
+#include "vecidx/link.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+namespace vecidx {
+namespace {
+
+constexpr std::size_t kReportEvery = 256;
+
+bool contains(std::span<const Neighbor> list, NodeId id) {
+    return std::any_of(list.begin(), list.end(), [id](const Neighbor& n) { return n.id == id; });
+}
+
+// Most candidates that one prune looks at: a hub may have thousands of incoming edges.
+constexpr std::size_t kMostCandidates = 256;
+
+}  // namespace
+
+// Prunes merged_ (sorted candidates) into the edges of the row at `at`.
+void Linker::prune_one(Adjacency& lists, std::size_t at) {
+    const std::span<const Neighbor> pinned = in_.pinned.of(at);
+    if (merged_.size() > kMostCandidates) merged_.resize(kMostCandidates);
+    const PruneParams params{in_.params.alpha, in_.params.degree - pinned.size()};
+    const std::span<const Neighbor> kept = pruner_.prune(in_.vectors, in_.rows[at], merged_, params);
+    kept_.assign(pinned.begin(), pinned.end());
+    kept_.insert(kept_.end(), kept.begin(), kept.end());
+    lists.assign(at, kept_);
+}
+
+void Linker::prune_all(Adjacency& lists) {
+    for (std::size_t at = 0; at < in_.rows.size(); ++at) {
+        if (at % kReportEvery == 0) progress_(Phase::kPrune, at, in_.rows.size());
+        merged_.clear();
+        for (const Neighbor& n : lists.of(at))
+            if (!contains(in_.pinned.of(at), n.id)) merged_.push_back(n);
+        prune_one(lists, at);
+    }
+}
+
+void Linker::take_reverse(Adjacency& lists, std::size_t at, std::span<const Neighbor> incoming) {
+    const std::span<const Neighbor> own = lists.of(at);
+    merged_.clear();
+    for (const Neighbor& n : incoming)
+        if (!contains(own, n.id)) merged_.push_back(n);
+    if (own.size() + merged_.size() <= in_.params.degree) {
+        for (const Neighbor& n : merged_) lists.append(at, n);
+        return;
+    }
+    merged_.insert(merged_.end(), own.begin() + static_cast<std::ptrdiff_t>(in_.pinned.of(at).size()), own.end());
+    std::sort(merged_.begin(), merged_.end());
+    prune_one(lists, at);
+}
+
+void Linker::add_reverse_edges(Adjacency& lists) {
+    const std::size_t n = in_.rows.size();
+    std::pmr::vector<std::size_t> offsets(n + 1, 0, memory_);
+    for (std::size_t at = 0; at < n; ++at)
+        for (const Neighbor& e : lists.of(at)) ++offsets[in_.position[e.id] + 1];
+    std::partial_sum(offsets.begin(), offsets.end(), offsets.begin());
+    std::pmr::vector<Neighbor> incoming(offsets[n], memory_);
+    std::pmr::vector<std::size_t> fill(offsets.begin(), offsets.end() - 1, memory_);
+    for (std::size_t at = 0; at < n; ++at)
+        for (const Neighbor& e : lists.of(at)) incoming[fill[in_.position[e.id]]++] = {e.distance, in_.rows[at]};
+    for (std::size_t at = 0; at < n; ++at) {
+        if (at % kReportEvery == 0) progress_(Phase::kReverse, at, n);
+        take_reverse(lists, at, std::span(incoming).subspan(offsets[at], offsets[at + 1] - offsets[at]));
+    }
+}
+
+namespace {
+
+class Reach {
+ public:
+    Reach(const Adjacency& lists, std::pmr::memory_resource* memory)
+        : lists_(lists), reached_(lists.rows(), 0, memory), order_(memory) {}
+
+    // Marks everything that can be reached from `root`.
+    void spread(std::uint32_t root) {
+        std::size_t at = order_.size();
+        reached_[root] = 1;
+        for (order_.push_back(root); at < order_.size(); ++at)
+            for (const Neighbor& n : lists_.of(order_[at])) {
+                if (reached_[n.id] != 0) continue;
+                reached_[n.id] = 1;
+                order_.push_back(n.id);
+            }
+    }
+
+    bool reached(std::uint32_t row) const { return reached_[row] != 0; }
+    // Rows in the order in which they were reached.
+    std::span<const std::uint32_t> order() const { return order_; }
+
+ private:
+    const Adjacency& lists_;
+    std::pmr::vector<std::uint8_t> reached_;
+    std::pmr::vector<std::uint32_t> order_;
+};
+
+// A reached row with room for an edge to `row`: the nearest of its own neighbours, else any.
+Neighbor find_host(const Adjacency& lists, const Reach& reach, std::uint32_t row, std::size_t degree, Random& random) {
+    Neighbor best{std::numeric_limits<float>::infinity(), kNoNode};
+    for (const Neighbor& n : lists.of(row))
+        if (reach.reached(n.id) && lists.of(n.id).size() < degree) best = std::min(best, n);
+    if (best.id != kNoNode) return best;
+    const std::span<const std::uint32_t> order = reach.order();
+    const auto count = static_cast<std::uint32_t>(order.size());
+    const std::uint32_t start = random.below(count);
+    for (std::uint32_t i = 0; i < count; ++i) {
+        const std::uint32_t host = order[(start + i) % count];
+        if (lists.of(host).size() < degree) return {std::numeric_limits<float>::max(), host};
+    }
+    return best;
+}
+
+}  // namespace
+
+void connect_all(Adjacency& lists, std::size_t degree, std::uint32_t root, Random& random, const Progress& progress,
+                 std::pmr::memory_resource* memory) {
+    Reach reach(lists, memory);
+    reach.spread(root);
+    const std::size_t rows = lists.rows();
+    for (std::uint32_t row = 0; row < rows; ++row) {
+        if (row % kReportEvery == 0) progress(Phase::kRepair, row, rows);
+        if (reach.reached(row)) continue;
+        const Neighbor host = find_host(lists, reach, row, degree, random);
+        if (host.id == kNoNode) continue;
+        lists.append(host.id, {host.distance, row});
+        reach.spread(row);
+    }
+}
+
+}  // namespace vecidx
