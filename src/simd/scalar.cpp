@@ -12,8 +12,12 @@ constexpr std::uint32_t kExponentShift = 112u << 23;  // difference of the expon
 constexpr std::uint32_t kHalfBits = 0x3f000000;       // 0.5: one unit in the last place is 2^-24, as in
                                                       // the subnormal halves
 
-std::uint32_t bits_of(float value) { return __builtin_bit_cast(std::uint32_t, value); }
-float float_of(std::uint32_t bits) { return __builtin_bit_cast(float, bits); }
+std::uint32_t bits_of(float value) {
+    return __builtin_bit_cast(std::uint32_t, value);
+}
+float float_of(std::uint32_t bits) {
+    return __builtin_bit_cast(float, bits);
+}
 
 f16 magnitude_to_f16(std::uint32_t magnitude) {
     if (magnitude > kFloatInfinity) return static_cast<f16>(0x7e00 | (magnitude >> 13 & 0x3ff));
@@ -38,7 +42,9 @@ float from_half(f16 half) {
     return float_of(((magnitude << 13) + shift) | sign);
 }
 
-float absolute(float value) { return float_of(bits_of(value) & 0x7fffffff); }
+float absolute(float value) {
+    return float_of(bits_of(value) & 0x7fffffff);
+}
 
 float l2_squared(const float* a, const float* b, std::size_t n) {
     float sum = 0;

@@ -1,0 +1,117 @@
+// The kernels over floats, each written once, as templates over an architecture's operations. Included by
+// the file of each level and by nothing else.
+//
+// Ops is a struct in that file's anonymous namespace, so every instantiation stays in the file:
+//   using Batch = xsimd::batch<float, ARCHITECTURE>;
+//   Batch load(const float* | const f16* | const std::int8_t*)   Batch::size elements, converted
+//   Batch load_part(the same pointers, std::size_t count)        `count` < Batch::size elements, then zeros
+//   Batch mul_add(Batch a, Batch b, Batch c)                     a * b + c
+//   float sum(Batch)
+//   void store(float* | f16*, Batch), store_part(the same pointers, Batch, std::size_t count)
+#pragma once
+
+#include <xsimd/xsimd.hpp>
+
+#include "vecidx/kernels.hpp"
+
+namespace vecidx {
+namespace {
+
+template <typename Ops>
+struct FloatKernels {
+    using Batch = typename Ops::Batch;
+    static constexpr std::size_t kWidth = Batch::size;
+
+    // The sum over i of a term in a[i] and b[i], where step(sum, a, b) adds one batch of terms. Four
+    // sums, because an addition takes four cycles. Zero must add nothing, for the tail.
+    template <typename X, typename Step>
+    static float accumulate(const float* a, const X* b, std::size_t n, Step step) {
+        Batch sum0(0.0f), sum1(0.0f), sum2(0.0f), sum3(0.0f);
+        std::size_t i = 0;
+        for (; i + 4 * kWidth <= n; i += 4 * kWidth) {
+            sum0 = step(sum0, Ops::load(a + i), Ops::load(b + i));
+            sum1 = step(sum1, Ops::load(a + i + kWidth), Ops::load(b + i + kWidth));
+            sum2 = step(sum2, Ops::load(a + i + 2 * kWidth), Ops::load(b + i + 2 * kWidth));
+            sum3 = step(sum3, Ops::load(a + i + 3 * kWidth), Ops::load(b + i + 3 * kWidth));
+        }
+        if (i + 2 * kWidth <= n) {
+            sum0 = step(sum0, Ops::load(a + i), Ops::load(b + i));
+            sum1 = step(sum1, Ops::load(a + i + kWidth), Ops::load(b + i + kWidth));
+            i += 2 * kWidth;
+        }
+        if (i + kWidth <= n) {
+            sum2 = step(sum2, Ops::load(a + i), Ops::load(b + i));
+            i += kWidth;
+        }
+        if (i < n) sum3 = step(sum3, Ops::load_part(a + i, n - i), Ops::load_part(b + i, n - i));
+        return Ops::sum((sum0 + sum1) + (sum2 + sum3));
+    }
+
+    static Batch add_square(Batch sum, Batch value) { return Ops::mul_add(value, value, sum); }
+
+    template <typename X>
+    static float l2_squared(const float* a, const X* b, std::size_t n) {
+        return accumulate(a, b, n, [](Batch sum, Batch x, Batch y) { return add_square(sum, x - y); });
+    }
+
+    template <typename X>
+    static float l1(const float* a, const X* b, std::size_t n) {
+        return accumulate(a, b, n, [](Batch sum, Batch x, Batch y) { return sum + xsimd::abs(x - y); });
+    }
+
+    static float inner_product(const float* a, const float* b, std::size_t n) {
+        return accumulate(a, b, n, [](Batch sum, Batch x, Batch y) { return Ops::mul_add(x, y, sum); });
+    }
+
+    static float l2_squared_i8(const float* q, const std::int8_t* x, float unit, std::size_t n) {
+        const Batch factor(-unit);
+        return accumulate(q, x, n, [factor](Batch sum, Batch value, Batch stored) {
+            return add_square(sum, Ops::mul_add(factor, stored, value));
+        });
+    }
+
+    static float l1_i8(const float* q, const std::int8_t* x, float unit, std::size_t n) {
+        const Batch factor(-unit);
+        return accumulate(q, x, n, [factor](Batch sum, Batch value, Batch stored) {
+            return sum + xsimd::abs(Ops::mul_add(factor, stored, value));
+        });
+    }
+
+    struct DotSums {
+        Batch dot = Batch(0.0f);
+        Batch norm_a = Batch(0.0f);
+        Batch norm_b = Batch(0.0f);
+
+        void add(Batch a, Batch b) {
+            dot = Ops::mul_add(a, b, dot);
+            norm_a = add_square(norm_a, a);
+            norm_b = add_square(norm_b, b);
+        }
+    };
+
+    static DotNorms dot_norms(const float* a, const float* b, std::size_t n) {
+        DotSums even, odd;
+        std::size_t i = 0;
+        for (; i + 2 * kWidth <= n; i += 2 * kWidth) {
+            even.add(Ops::load(a + i), Ops::load(b + i));
+            odd.add(Ops::load(a + i + kWidth), Ops::load(b + i + kWidth));
+        }
+        if (i + kWidth <= n) {
+            even.add(Ops::load(a + i), Ops::load(b + i));
+            i += kWidth;
+        }
+        if (i < n) odd.add(Ops::load_part(a + i, n - i), Ops::load_part(b + i, n - i));
+        return {Ops::sum(even.dot + odd.dot), Ops::sum(even.norm_a + odd.norm_a),
+                Ops::sum(even.norm_b + odd.norm_b)};
+    }
+
+    template <typename From, typename To>
+    static void convert(const From* in, To* out, std::size_t n) {
+        std::size_t i = 0;
+        for (; i + kWidth <= n; i += kWidth) Ops::store(out + i, Ops::load(in + i));
+        if (i < n) Ops::store_part(out + i, Ops::load_part(in + i, n - i), n - i);
+    }
+};
+
+}  // namespace
+}  // namespace vecidx

@@ -1,0 +1,158 @@
+// The NEON level: the baseline of 64-bit ARM, without the dot product extension.
+#if defined(__aarch64__)
+
+#include <arm_neon.h>
+
+#include "simd/kernels.inl.hpp"
+#include "simd/levels.hpp"
+
+namespace vecidx {
+namespace {
+
+// Up to three elements, then zeros.
+template <typename T>
+struct Padded {
+    T values[4] = {};
+
+    Padded(const T* p, std::size_t count) {
+        for (std::size_t i = 0; i < count; ++i) values[i] = p[i];
+    }
+};
+
+struct Ops {
+    using Batch = xsimd::batch<float, xsimd::neon64>;
+
+    static Batch load(const float* p) { return vld1q_f32(p); }
+    static Batch load(const f16* p) { return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p))); }
+    static Batch load(const std::int8_t* p) {
+        std::uint32_t four;
+        __builtin_memcpy(&four, p, sizeof(four));
+        const int16x8_t words = vmovl_s8(vreinterpret_s8_u32(vdup_n_u32(four)));
+        return vcvtq_f32_s32(vmovl_s16(vget_low_s16(words)));
+    }
+    template <typename T>
+    static Batch load_part(const T* p, std::size_t count) {
+        return load(Padded<T>(p, count).values);
+    }
+
+    static void store(float* p, Batch value) { vst1q_f32(p, value); }
+    static void store(f16* p, Batch value) { vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32(value))); }
+    template <typename T>
+    static void store_part(T* p, Batch value, std::size_t count) {
+        T values[4];
+        store(values, value);
+        for (std::size_t i = 0; i < count; ++i) p[i] = values[i];
+    }
+
+    static Batch mul_add(Batch a, Batch b, Batch c) { return vfmaq_f32(c, a, b); }
+    static float sum(Batch value) { return vaddvq_f32(value); }
+};
+
+// The sums of one block's 16 lanes, all planes combined.
+struct LaneSums {
+    uint32x4_t lanes[4] = {vdupq_n_u32(0), vdupq_n_u32(0), vdupq_n_u32(0), vdupq_n_u32(0)};
+
+    void add_plane(const std::uint8_t* codes, const QueryTable& query, unsigned plane) {
+        uint16x8_t first = vdupq_n_u16(0);
+        uint16x8_t last = vdupq_n_u16(0);
+        for (std::size_t at = 0; at < 2 * query.code_dims; at += 16) {
+            const uint8x16_t code = vld1q_u8(codes + at);
+            const uint8x16_t from_low = vqtbl1q_u8(vld1q_u8(query.low + at), vandq_u8(code, vdupq_n_u8(15)));
+            const uint8x16_t from_high = vqtbl1q_u8(vld1q_u8(query.high + at), vshrq_n_u8(code, 4));
+            const uint8x16_t bytes = vaddq_u8(from_low, from_high);
+            first = vaddw_u8(first, vget_low_u8(bytes));
+            last = vaddw_high_u8(last, bytes);
+        }
+        const int32x4_t weight = vdupq_n_s32(static_cast<int>(plane));
+        lanes[0] = vaddq_u32(lanes[0], vshlq_u32(vmovl_u16(vget_low_u16(first)), weight));
+        lanes[1] = vaddq_u32(lanes[1], vshlq_u32(vmovl_high_u16(first), weight));
+        lanes[2] = vaddq_u32(lanes[2], vshlq_u32(vmovl_u16(vget_low_u16(last)), weight));
+        lanes[3] = vaddq_u32(lanes[3], vshlq_u32(vmovl_high_u16(last), weight));
+    }
+};
+
+// The estimates of four lanes, from lane number `edge` of all blocks on.
+void estimate(const CodeBlocks& edges, std::size_t edge, const QueryTable& query, uint32x4_t sum,
+              float* estimates) {
+    const float32x4_t product =
+        vfmaq_f32(vdupq_n_f32(query.offset), vdupq_n_f32(query.scale), vcvtq_f32_u32(sum));
+    const float32x4_t rescale = vmulq_f32(vdupq_n_f32(query.rescale_unit), Ops::load(edges.rescale + edge));
+    float terms[4];
+    for (std::size_t i = 0; i < 4; ++i) terms[i] = query.centroid_term[edges.centroid[edge + i]];
+    const float32x4_t base = vaddq_f32(vld1q_f32(edges.add + edge), vld1q_f32(terms));
+    vst1q_f32(estimates + edge, vfmaq_f32(base, rescale, product));
+}
+
+void scan(const CodeBlocks& edges, const QueryTable& query, float* estimates) {
+    const std::uint8_t* codes = edges.codes;
+    for (std::size_t block = 0; block < edges.blocks; ++block) {
+        LaneSums sums;
+        for (unsigned plane = 0; plane < query.bits; ++plane) {
+            sums.add_plane(codes, query, plane);
+            codes += 2 * query.code_dims;
+        }
+        for (std::size_t i = 0; i < 4; ++i) {
+            estimate(edges, block * kBlockLanes + 4 * i, query, sums.lanes[i], estimates);
+        }
+    }
+}
+
+// One row against one panel of 16 vectors; sums[v] holds four partial sums of vector v.
+void dot_panel(const std::uint8_t* row, const std::int8_t* panel, const std::int32_t* bias,
+               std::size_t stride, std::int32_t* out) {
+    int32x4_t sums[16];
+    for (int32x4_t& sum : sums) sum = vdupq_n_s32(0);
+    for (std::size_t d = 0; d < stride; d += 4) {
+        std::uint32_t four;
+        __builtin_memcpy(&four, row + d, sizeof(four));
+        const uint16x8_t words = vmovl_u8(vreinterpret_u8_u32(vdup_n_u32(four)));
+        const int16x4_t values = vreinterpret_s16_u16(vget_low_u16(words));
+#pragma GCC unroll 8
+        for (std::size_t v = 0; v < 16; v += 2) {
+            const int16x8_t columns = vmovl_s8(vld1_s8(panel + d * 16 + v * 4));
+            sums[v] = vmlal_s16(sums[v], vget_low_s16(columns), values);
+            sums[v + 1] = vmlal_s16(sums[v + 1], vget_high_s16(columns), values);
+        }
+    }
+    for (std::size_t v = 0; v < 16; v += 4) {
+        const int32x4_t low = vpaddq_s32(sums[v], sums[v + 1]);
+        const int32x4_t high = vpaddq_s32(sums[v + 2], sums[v + 3]);
+        vst1q_s32(out + v, vaddq_s32(vpaddq_s32(low, high), vld1q_s32(bias + v)));
+    }
+}
+
+void dot_tile(const Tile& rows, std::size_t first_row, std::size_t row_count, const Tile& columns,
+              std::size_t panel_count, std::int32_t* out, std::size_t out_stride) {
+    const std::uint8_t* begin = rows.rows + first_row * rows.stride;
+    for (std::size_t panel = 0; panel < panel_count; ++panel) {
+        for (std::size_t i = 0; i < row_count; ++i) {
+            dot_panel(begin + i * rows.stride, columns.panels + panel * 16 * rows.stride,
+                      columns.bias + panel * 16, rows.stride, out + i * out_stride + panel * 16);
+        }
+    }
+}
+
+using Floats = FloatKernels<Ops>;
+
+}  // namespace
+
+constinit const Kernels kNeonKernels = {
+    .level = SimdLevel::kNeon,
+    .name = "neon",
+    .l2_squared = Floats::l2_squared<float>,
+    .inner_product = Floats::inner_product,
+    .l1 = Floats::l1<float>,
+    .dot_norms = Floats::dot_norms,
+    .l2_squared_f16 = Floats::l2_squared<f16>,
+    .l1_f16 = Floats::l1<f16>,
+    .l2_squared_i8 = Floats::l2_squared_i8,
+    .l1_i8 = Floats::l1_i8,
+    .to_f16 = Floats::convert<float, f16>,
+    .from_f16 = Floats::convert<f16, float>,
+    .scan = scan,
+    .dot_tile = dot_tile,
+};
+
+}  // namespace vecidx
+
+#endif
