@@ -49,13 +49,11 @@ struct FloatKernels {
 
     static Batch add_square(Batch sum, Batch value) { return Ops::mul_add(value, value, sum); }
 
-    template <typename X>
-    static float l2_squared(const float* a, const X* b, std::size_t n) {
+    static float l2_squared(const float* a, const float* b, std::size_t n) {
         return accumulate(a, b, n, [](Batch sum, Batch x, Batch y) { return add_square(sum, x - y); });
     }
 
-    template <typename X>
-    static float l1(const float* a, const X* b, std::size_t n) {
+    static float l1(const float* a, const float* b, std::size_t n) {
         return accumulate(a, b, n, [](Batch sum, Batch x, Batch y) { return sum + xsimd::abs(x - y); });
     }
 
@@ -63,14 +61,17 @@ struct FloatKernels {
         return accumulate(a, b, n, [](Batch sum, Batch x, Batch y) { return Ops::mul_add(x, y, sum); });
     }
 
-    static float l2_squared_i8(const float* q, const std::int8_t* x, float unit, std::size_t n) {
+    // X is f16 or std::int8_t.
+    template <typename X>
+    static float l2_squared_stored(const float* q, const X* x, float unit, std::size_t n) {
         const Batch factor(-unit);
         return accumulate(q, x, n, [factor](Batch sum, Batch value, Batch stored) {
             return add_square(sum, Ops::mul_add(factor, stored, value));
         });
     }
 
-    static float l1_i8(const float* q, const std::int8_t* x, float unit, std::size_t n) {
+    template <typename X>
+    static float l1_stored(const float* q, const X* x, float unit, std::size_t n) {
         const Batch factor(-unit);
         return accumulate(q, x, n, [factor](Batch sum, Batch value, Batch stored) {
             return sum + xsimd::abs(Ops::mul_add(factor, stored, value));

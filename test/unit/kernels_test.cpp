@@ -153,12 +153,13 @@ TEST_P(KernelsTest, HalfKernelsAreExactOnSmallIntegers) {
         for (std::size_t i = 0; i < n; ++i) {
             q[i] = static_cast<float>(uniform(random, -16, 16));
             values[i] = static_cast<float>(uniform(random, -16, 16));
-            l2 += (q[i] - values[i]) * (q[i] - values[i]);
-            l1 += std::fabs(q[i] - values[i]);
+            const float difference = q[i] - 0.5f * values[i];
+            l2 += difference * difference;
+            l1 += std::fabs(difference);
         }
         k_.to_f16(values.data(), x.data(), n);
-        EXPECT_EQ(k_.l2_squared_f16(q.data(), x.data(), n), l2) << n;
-        EXPECT_EQ(k_.l1_f16(q.data(), x.data(), n), l1) << n;
+        EXPECT_EQ(k_.l2_squared_f16(q.data(), x.data(), 0.5f, n), l2) << n;
+        EXPECT_EQ(k_.l1_f16(q.data(), x.data(), 0.5f, n), l1) << n;
     }
 }
 
