@@ -27,7 +27,7 @@ struct LinkInput {
 class Linker {
  public:
     Linker(const LinkInput& input, std::pmr::memory_resource* memory, const Progress& progress)
-        : in_(input), progress_(progress), pruner_(memory), merged_(memory), memory_(memory) {}
+        : in_(input), progress_(progress), pruner_(memory), merged_(memory), kept_(memory), memory_(memory) {}
 
     // Replaces each list of candidates by the node's edges: the pinned first, then what RobustPrune keeps.
     void prune_all(Adjacency& lists);
@@ -43,7 +43,7 @@ class Linker {
     const Progress& progress_;
     Pruner pruner_;
     std::pmr::vector<Neighbor> merged_;
-    std::pmr::vector<Neighbor> kept_{memory_};
+    std::pmr::vector<Neighbor> kept_;
     std::pmr::memory_resource* memory_;
 };
 
