@@ -133,6 +133,17 @@ void sum_streams(const std::uint8_t* codes, const QueryTable& query, std::size_t
     }
 }
 
+__m128 look_up_four(const float* table, const std::uint8_t* index) {
+    return _mm_setr_ps(table[index[0]], table[index[1]], table[index[2]], table[index[3]]);
+}
+
+// 16 entries of a table: single loads, which are faster than a gather instruction.
+__m512 look_up(const float* table, const std::uint8_t* index) {
+    const __m256 low = _mm256_set_m128(look_up_four(table, index + 4), look_up_four(table, index));
+    const __m256 high = _mm256_set_m128(look_up_four(table, index + 12), look_up_four(table, index + 8));
+    return _mm512_insertf32x8(_mm512_castps256_ps512(low), high, 1);
+}
+
 // The estimates of one block from the totals of its planes.
 void estimate(const CodeBlocks& edges, std::size_t block, const QueryTable& query, const __m512i* totals,
               float* estimates) {
@@ -144,9 +155,7 @@ void estimate(const CodeBlocks& edges, std::size_t block, const QueryTable& quer
     const __m512 product =
         _mm512_fmadd_ps(_mm512_set1_ps(query.scale), _mm512_cvtepi32_ps(sum), _mm512_set1_ps(query.offset));
     const __m512 rescale = _mm512_mul_ps(_mm512_set1_ps(query.rescale_unit), Ops::load(edges.rescale + edge));
-    const __m512i centroid =
-        _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(edges.centroid + edge)));
-    const __m512 term = _mm512_i32gather_ps(centroid, query.centroid_term, sizeof(float));
+    const __m512 term = look_up(query.centroid_term, edges.centroid + edge);
     const __m512 base = _mm512_add_ps(_mm512_loadu_ps(edges.add + edge), term);
     _mm512_storeu_ps(estimates + edge, _mm512_fmadd_ps(rescale, product, base));
 }

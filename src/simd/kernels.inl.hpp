@@ -23,10 +23,10 @@ struct FloatKernels {
     static constexpr std::size_t kWidth = Batch::size;
 
     // The sum over i of a term in a[i] and b[i], where step(sum, a, b) adds one batch of terms. Four
-    // sums, because an addition takes four cycles. Zero must add nothing, for the tail.
-    template <typename X, typename Step>
-    static float accumulate(const float* a, const X* b, std::size_t n, Step step) {
-        Batch sum0(0.0f), sum1(0.0f), sum2(0.0f), sum3(0.0f);
+    // sums, because an addition takes four cycles. Zeros must add nothing, for the tail.
+    template <typename Sum, typename X, typename Step>
+    static Sum accumulate(Sum zero, const float* a, const X* b, std::size_t n, Step step) {
+        Sum sum0 = zero, sum1 = zero, sum2 = zero, sum3 = zero;
         std::size_t i = 0;
         for (; i + 4 * kWidth <= n; i += 4 * kWidth) {
             sum0 = step(sum0, Ops::load(a + i), Ops::load(b + i));
@@ -44,28 +44,33 @@ struct FloatKernels {
             i += kWidth;
         }
         if (i < n) sum3 = step(sum3, Ops::load_part(a + i, n - i), Ops::load_part(b + i, n - i));
-        return Ops::sum((sum0 + sum1) + (sum2 + sum3));
+        return (sum0 + sum1) + (sum2 + sum3);
+    }
+
+    template <typename X, typename Step>
+    static float reduce(const float* a, const X* b, std::size_t n, Step step) {
+        return Ops::sum(accumulate(Batch(0.0f), a, b, n, step));
     }
 
     static Batch add_square(Batch sum, Batch value) { return Ops::mul_add(value, value, sum); }
 
     static float l2_squared(const float* a, const float* b, std::size_t n) {
-        return accumulate(a, b, n, [](Batch sum, Batch x, Batch y) { return add_square(sum, x - y); });
+        return reduce(a, b, n, [](Batch sum, Batch x, Batch y) { return add_square(sum, x - y); });
     }
 
     static float l1(const float* a, const float* b, std::size_t n) {
-        return accumulate(a, b, n, [](Batch sum, Batch x, Batch y) { return sum + xsimd::abs(x - y); });
+        return reduce(a, b, n, [](Batch sum, Batch x, Batch y) { return sum + xsimd::abs(x - y); });
     }
 
     static float inner_product(const float* a, const float* b, std::size_t n) {
-        return accumulate(a, b, n, [](Batch sum, Batch x, Batch y) { return Ops::mul_add(x, y, sum); });
+        return reduce(a, b, n, [](Batch sum, Batch x, Batch y) { return Ops::mul_add(x, y, sum); });
     }
 
     // X is f16 or std::int8_t.
     template <typename X>
     static float l2_squared_stored(const float* q, const X* x, float unit, std::size_t n) {
         const Batch factor(-unit);
-        return accumulate(q, x, n, [factor](Batch sum, Batch value, Batch stored) {
+        return reduce(q, x, n, [factor](Batch sum, Batch value, Batch stored) {
             return add_square(sum, Ops::mul_add(factor, stored, value));
         });
     }
@@ -73,37 +78,29 @@ struct FloatKernels {
     template <typename X>
     static float l1_stored(const float* q, const X* x, float unit, std::size_t n) {
         const Batch factor(-unit);
-        return accumulate(q, x, n, [factor](Batch sum, Batch value, Batch stored) {
+        return reduce(q, x, n, [factor](Batch sum, Batch value, Batch stored) {
             return sum + xsimd::abs(Ops::mul_add(factor, stored, value));
         });
     }
 
     struct DotSums {
-        Batch dot = Batch(0.0f);
-        Batch norm_a = Batch(0.0f);
-        Batch norm_b = Batch(0.0f);
+        Batch dot;
+        Batch norm_a;
+        Batch norm_b;
 
-        void add(Batch a, Batch b) {
-            dot = Ops::mul_add(a, b, dot);
-            norm_a = add_square(norm_a, a);
-            norm_b = add_square(norm_b, b);
+        friend DotSums operator+(const DotSums& x, const DotSums& y) {
+            return {x.dot + y.dot, x.norm_a + y.norm_a, x.norm_b + y.norm_b};
         }
     };
 
     static DotNorms dot_norms(const float* a, const float* b, std::size_t n) {
-        DotSums even, odd;
-        std::size_t i = 0;
-        for (; i + 2 * kWidth <= n; i += 2 * kWidth) {
-            even.add(Ops::load(a + i), Ops::load(b + i));
-            odd.add(Ops::load(a + i + kWidth), Ops::load(b + i + kWidth));
-        }
-        if (i + kWidth <= n) {
-            even.add(Ops::load(a + i), Ops::load(b + i));
-            i += kWidth;
-        }
-        if (i < n) odd.add(Ops::load_part(a + i, n - i), Ops::load_part(b + i, n - i));
-        return {Ops::sum(even.dot + odd.dot), Ops::sum(even.norm_a + odd.norm_a),
-                Ops::sum(even.norm_b + odd.norm_b)};
+        const Batch zero(0.0f);
+        const DotSums sums =
+            accumulate(DotSums{zero, zero, zero}, a, b, n, [](const DotSums& sum, Batch x, Batch y) {
+                return DotSums{Ops::mul_add(x, y, sum.dot), add_square(sum.norm_a, x),
+                               add_square(sum.norm_b, y)};
+            });
+        return {Ops::sum(sums.dot), Ops::sum(sums.norm_a), Ops::sum(sums.norm_b)};
     }
 
     template <typename From, typename To>
