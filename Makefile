@@ -70,7 +70,7 @@ endif
 CALM_OBJS = $(CALM_SOURCES:src/%.cpp=$(BUILD)/calm/%.o)
 UNIT_PROGRAMS = $(sort $(patsubst test/unit/%.cpp,$(BUILD)/unit/%,$(wildcard test/unit/*_test.cpp)))
 BENCH_PROGRAMS = $(sort $(patsubst bench/%.cpp,$(BUILD)/bench/%,$(wildcard bench/*.cpp)))
-PROGRAM_FLAGS = -std=c++20 -O2 -g $(WARNINGS) -MMD -MP -Iinclude -Isrc
+PROGRAM_FLAGS = -std=c++20 -O2 -g $(WARNINGS) -MMD -MP -I. -Iinclude -Isrc
 
 $(BUILD)/calm/%.o: src/%.cpp
 	@mkdir -p $(@D)
