@@ -267,7 +267,8 @@ CREATE CAST (double precision[] AS vector)
 CREATE CAST (numeric[] AS vector)
 	WITH FUNCTION array_to_vector(numeric[], integer, boolean) AS ASSIGNMENT;
 
--- Only one cast to an array is implicit: with two, a call such as unnest(vector) would be ambiguous.
+-- Only one cast to an array is implicit: with more, a function with variants for several kinds of array would
+-- not know which to take.
 CREATE CAST (vector AS real[])
 	WITH FUNCTION vector_to_float4(vector, integer, boolean) AS IMPLICIT;
 

@@ -39,6 +39,7 @@ extern "C" {
 #include "common/shortest_dec.h"
 #include "executor/executor.h"
 #include "libpq/pqformat.h"
+#include "mb/pg_wchar.h"
 #include "nodes/execnodes.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"

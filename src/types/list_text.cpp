@@ -7,10 +7,6 @@
 
 #include "pg/compat.hpp"
 
-extern "C" {
-#include "mb/pg_wchar.h"
-}
-
 namespace vecidx {
 namespace {
 

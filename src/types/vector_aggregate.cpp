@@ -54,8 +54,9 @@ AvgState writable(FunctionCallInfo fcinfo, AvgState state, std::size_t dims) {
 template <typename T>
 void add_to(std::span<double> sums, std::span<T> values) {
     for (std::size_t i = 0; i < sums.size(); i++) sums[i] += values[i];
-    for (const double sum : sums)
-        if (std::isinf(sum)) float_overflow_error();
+    bool overflow = false;
+    for (const double sum : sums) overflow |= std::isinf(sum);
+    if (overflow) float_overflow_error();
 }
 
 }  // namespace

@@ -14,8 +14,9 @@ Vector* elementwise(VectorView a, VectorView b, Operation operation) {
     Vector* result = new_vector<float>(a.size());
     float* out = result->values();
     for (std::size_t i = 0; i < a.size(); i++) out[i] = operation(a[i], b[i]);
-    for (std::size_t i = 0; i < a.size(); i++)
-        if (std::isinf(out[i])) float_overflow_error();
+    bool overflow = false;
+    for (std::size_t i = 0; i < a.size(); i++) overflow |= std::isinf(out[i]);
+    if (overflow) float_overflow_error();
     return result;
 }
 
