@@ -87,7 +87,7 @@ $(BUILD)/bench/%: bench/%.cpp $(CALM_OBJS)
 # Each SIMD level is one file with its own flags; the level is chosen at load (src/simd/dispatch.cpp).
 ifneq (,$(filter x86_64-%,$(shell $(CXX) -dumpmachine)))
 %/simd/avx2.o: ISA_FLAGS = -mavx2 -mfma -mf16c
-%/simd/avx512.o: ISA_FLAGS = -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mfma -mf16c
+%/simd/avx512.o: ISA_FLAGS = -mavx512f -mavx512cd -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mfma -mf16c
 src/simd/%.o: override CXXFLAGS += $(ISA_FLAGS)
 endif
 
