@@ -87,7 +87,8 @@ struct Kernels {
     float (*l2_squared_i8)(const float* q, const std::int8_t* x, float unit, std::size_t n);
     float (*l1_i8)(const float* q, const std::int8_t* x, float unit, std::size_t n);
 
-    // Conversions, round to nearest even; exact IEEE semantics (subnormals, infinities).
+    // Conversions, round to nearest even; exact IEEE semantics (subnormals, infinities;
+    // a NaN stays a NaN).
     void (*to_f16)(const float* in, f16* out, std::size_t n);
     void (*from_f16)(const f16* in, float* out, std::size_t n);
 

@@ -1,4 +1,5 @@
-// The AVX-512 level: F, BW, VL, DQ and VNNI (Ice Lake, Zen 4 and later). Tails are masked loads and stores.
+// The AVX-512 level: F, CD, BW, VL, DQ and VNNI (Ice Lake, Zen 4 and later). Tails are masked loads and
+// stores.
 #if defined(__x86_64__)
 
 // GCC 12 reports the undefined operand inside its own intrinsics (its bug 105593).

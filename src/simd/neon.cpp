@@ -1,6 +1,11 @@
 // The NEON level: the baseline of 64-bit ARM, without the dot product extension.
 #if defined(__aarch64__)
 
+// GCC notes that the calling convention of some structs changed with C++17; nothing here leaves the file.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wpsabi"
+#endif
+
 #include <arm_neon.h>
 
 #include "simd/kernels.inl.hpp"
