@@ -46,7 +46,7 @@ bool TextReader::accept(char c) {
     return true;
 }
 
-// from_chars takes plain decimals, several times faster than strtof. What it leaves (signs, hexadecimal
+// from_chars takes plain decimals, several times faster than strtof. What it leaves (plus signs, hexadecimal
 // digits, range errors) is for strtof to judge.
 bool TextReader::read_float(float& value) {
     skip_blanks();
