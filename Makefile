@@ -33,15 +33,15 @@ PG_CXXFLAGS = $(LIBRARY_FLAGS)
 PG_CPPFLAGS = -Iinclude -Isrc -isystem $(shell $(PG_CONFIG) --includedir-server)
 SHLIB_LINK += -lstdc++ -Wl,--version-script=src/pg/exports.map
 
-REGRESS = $(sort $(notdir $(basename $(wildcard test/sql/*.sql))))
+REGRESS := $(sort $(notdir $(basename $(wildcard test/sql/*.sql))))
 REGRESS_OPTS = --inputdir=test --load-extension=vecidx
-ISOLATION = $(sort $(notdir $(basename $(wildcard test/specs/*.spec))))
+ISOLATION := $(sort $(notdir $(basename $(wildcard test/specs/*.spec))))
 ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=vecidx
-PROVE_TESTS = $(sort $(wildcard test/t/*.pl))
+PROVE_TESTS := $(sort $(wildcard test/t/*.pl))
 PROVE_FLAGS += -I test/perl
 # TAP tests start servers, which root must not; `make check` hands them to another user.
 ifneq (0,$(shell id -u))
-TAP_TESTS = $(if $(PROVE_TESTS),1)
+TAP_TESTS := $(if $(PROVE_TESTS),1)
 endif
 
 EXTRA_CLEAN = $(SOURCES:.cpp=.d) build results output_iso tmp_check log regression.diffs regression.out
