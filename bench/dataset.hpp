@@ -1,4 +1,5 @@
-// Reading of the usual vector files (fvecs, bvecs, ivecs: an int32 count, then the values) for the stand-alone benchmarks.
+// Reading of the usual vector files (fvecs, bvecs, ivecs: an int32 count, then the values) for the
+// stand-alone benchmarks.
 #pragma once
 
 #include <cstdint>
@@ -35,7 +36,8 @@ Matrix<T> read_vecs(const std::string& path) {
         if (dims <= 0 || (m.rows > 0 && static_cast<std::size_t>(dims) != m.dims)) fail("malformed " + path);
         m.dims = static_cast<std::size_t>(dims);
         row.resize(m.dims);
-        if (!in.read(reinterpret_cast<char*>(row.data()), static_cast<std::streamsize>(m.dims * sizeof(Stored))))
+        if (!in.read(reinterpret_cast<char*>(row.data()),
+                     static_cast<std::streamsize>(m.dims * sizeof(Stored))))
             fail("truncated " + path);
         m.values.insert(m.values.end(), row.begin(), row.end());
         ++m.rows;
@@ -69,7 +71,8 @@ inline Dataset read_dataset(const std::string& folder) {
     std::stringstream text;
     text << in.rdbuf();
     const std::string json = text.str();
-    return {json_text(json, "name"), json_text(json, "metric"), read_vectors(folder + "/" + json_text(json, "base")),
+    return {json_text(json, "name"), json_text(json, "metric"),
+            read_vectors(folder + "/" + json_text(json, "base")),
             read_vectors(folder + "/" + json_text(json, "query")),
             read_vecs<std::int32_t, std::int32_t>(folder + "/" + json_text(json, "groundtruth"))};
 }

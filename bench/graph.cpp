@@ -1,5 +1,6 @@
-// Measures the graph without a server: builds it from a data folder (fvecs/bvecs with meta.json) and prints, for each list size,
-// recall@10, hops, pages and queries per second, and the list sizes' rates where recall reaches 0.90, 0.95, 0.99.
+// Measures the graph without a server: builds it from a data folder (fvecs/bvecs with meta.json) and prints,
+// for each list size, recall@10, hops, pages and queries per second, and the list sizes' rates where recall
+// reaches 0.90, 0.95, 0.99.
 //
 //   graph DATA [key=value ...]
 //     rows=N          only the first N rows (the truth is then computed)
@@ -27,7 +28,9 @@ namespace {
 using namespace vecidx;
 using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double seconds_since(Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 struct Options {
     std::map<std::string, std::string> values;
@@ -91,7 +94,8 @@ struct Embedded {
     }
 };
 
-// Squared distance of the 10th neighbour of each query in the embedded space: a result at most as far is right.
+// Squared distance of the 10th neighbour of each query in the embedded space: a result at most as far is
+// right.
 std::vector<float> true_tenth(const VectorArray& base, const std::vector<float>& queries, std::size_t count) {
     std::vector<float> tenth(count);
     for (std::size_t i = 0; i < count; ++i) {
@@ -124,8 +128,9 @@ struct Run {
 };
 
 class Bench {
- public:
-    Bench(const bench::Dataset& set, const Options& options) : options_(options), space_(metric_of(set.metric), set.base.dims) {
+  public:
+    Bench(const bench::Dataset& set, const Options& options)
+        : options_(options), space_(metric_of(set.metric), set.base.dims) {
         const std::size_t rows = std::min(set.base.rows, options.count("rows", set.base.rows));
         base_ = std::make_unique<Embedded>(space_, set.base, rows);
         query_count_ = std::min<std::size_t>(set.queries.rows, options.count("queries", 1000));
@@ -140,11 +145,13 @@ class Bench {
 
     void run() {
         build();
-        std::printf("%6s %8s %8s %8s %10s %12s\n", "L", "recall", "hops", "visited", "queries/s", "with pages");
+        std::printf("%6s %8s %8s %8s %10s %12s\n", "L", "recall", "hops", "visited", "queries/s",
+                    "with pages");
         std::vector<Run> runs;
         for (const std::size_t list : {10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024}) {
             const Run r = measure(list);
-            std::printf("%6zu %8.4f %8.1f %8.0f %10.0f %12.0f\n", list, r.recall, r.hops, r.visited, r.rate, with_pages(r));
+            std::printf("%6zu %8.4f %8.1f %8.0f %10.0f %12.0f\n", list, r.recall, r.hops, r.visited, r.rate,
+                        with_pages(r));
             std::fflush(stdout);
             runs.push_back(r);
             if (r.recall > 0.995) break;
@@ -152,8 +159,10 @@ class Bench {
         for (const double target : {0.90, 0.95, 0.99}) summarize(runs, target);
     }
 
- private:
-    double with_pages(const Run& r) const { return 1 / (1 / r.rate + r.hops * options_.number("page_ns", 300) * 1e-9); }
+  private:
+    double with_pages(const Run& r) const {
+        return 1 / (1 / r.rate + r.hops * options_.number("page_ns", 300) * 1e-9);
+    }
 
     // Interpolates hops and time between the list sizes around a recall.
     void summarize(const std::vector<Run>& runs, double target) const {
@@ -161,10 +170,12 @@ class Bench {
             if (runs[i].recall < target) continue;
             const Run& b = runs[i];
             const Run& a = runs[i > 0 ? i - 1 : 0];
-            const double w = b.recall > a.recall ? std::clamp((target - a.recall) / (b.recall - a.recall), 0.0, 1.0) : 1;
-            const double time = (1 - w) / a.rate + w / b.rate, paged = (1 - w) / with_pages(a) + w / with_pages(b);
-            std::printf("at %.2f: %7.0f queries/s, %7.0f with pages, %6.1f hops\n", target, 1 / time, 1 / paged,
-                        (1 - w) * a.hops + w * b.hops);
+            const double w =
+                b.recall > a.recall ? std::clamp((target - a.recall) / (b.recall - a.recall), 0.0, 1.0) : 1;
+            const double time = (1 - w) / a.rate + w / b.rate,
+                         paged = (1 - w) / with_pages(a) + w / with_pages(b);
+            std::printf("at %.2f: %7.0f queries/s, %7.0f with pages, %6.1f hops\n", target, 1 / time,
+                        1 / paged, (1 - w) * a.hops + w * b.hops);
             return;
         }
         std::printf("at %.2f: never\n", target);
@@ -173,12 +184,14 @@ class Bench {
     void build() {
         std::pmr::memory_resource* memory = std::pmr::get_default_resource();
         const VectorArray& base = base_->array;
-        LayoutWish wish{space_.padded, options_.count("degree", 0), static_cast<unsigned>(options_.count("bits", 0))};
+        LayoutWish wish{space_.padded, options_.count("degree", 0),
+                        static_cast<unsigned>(options_.count("bits", 0))};
         layout_ = choose_layout(wish, 8152);
         const bool own = options_.values.contains("own");
         if (own) {
             const OwnFormat format = options_.values.at("own") == "i8" ? OwnFormat::kI8 : OwnFormat::kF16;
-            layout_ = NodeLayout::make(layout_.padded, layout_.code_dims, layout_.bits, layout_.degree, format, OwnPlace::kInline);
+            layout_ = NodeLayout::make(layout_.padded, layout_.code_dims, layout_.bits, layout_.degree,
+                                       format, OwnPlace::kInline);
         }
         BulkParams params;
         params.degree = layout_.degree;
@@ -215,10 +228,12 @@ class Bench {
 
         double edges = 0;
         for (std::size_t i = 0; i < base.count; ++i) edges += static_cast<double>(graph.edges.of(i).size());
-        std::printf("%zu rows x %zu, node %u bytes (%u a page), R %u, %u bits, own %s, K %zu, mean degree %.1f, simd %s\n", base.count,
-                    space_.dims, layout_.size, 8152 / layout_.size, layout_.degree, layout_.bits,
-                    layout_.own_format == OwnFormat::kF16 ? "f16" : "i8", book_.centroid_count,
-                    edges / static_cast<double>(base.count), kernels().name);
+        std::printf(
+            "%zu rows x %zu, node %u bytes (%u a page), R %u, %u bits, own %s, K %zu, mean degree %.1f, simd "
+            "%s\n",
+            base.count, space_.dims, layout_.size, 8152 / layout_.size, layout_.degree, layout_.bits,
+            layout_.own_format == OwnFormat::kF16 ? "f16" : "i8", book_.centroid_count,
+            edges / static_cast<double>(base.count), kernels().name);
         std::printf("graph %.2f s = %.0f rows/s; train %.2f s; encode and fill %.2f s\n", build_seconds,
                     static_cast<double>(base.count) / build_seconds, train_seconds, fill_seconds);
         for (const auto& [phase, spent] : timings_.spent) std::printf("  phase %d %.2f s", phase, spent);
@@ -256,7 +271,8 @@ class Bench {
         return best;
     }
 
-    void one_query(std::size_t i, std::size_t list, Beam& beam, QueryCode& code, std::vector<float>& estimates, Run& r) {
+    void one_query(std::size_t i, std::size_t list, Beam& beam, QueryCode& code,
+                   std::vector<float>& estimates, Run& r) {
         const float* q = queries_.data() + i * space_.padded;
         code.prepare(book_, q);
         beam.reset(list);
@@ -275,7 +291,8 @@ class Bench {
         std::vector<Neighbor> near;
         for (NodeId c = 0; c < book_.centroid_count; ++c) near.push_back({code.centroid_distances()[c], c});
         std::sort(near.begin(), near.end());
-        for (std::size_t j = 0; j < std::min(wanted, near.size()); ++j) beam.offer(entries_[near[j].id], near[j].distance);
+        for (std::size_t j = 0; j < std::min(wanted, near.size()); ++j)
+            beam.offer(entries_[near[j].id], near[j].distance);
     }
 
     struct Timings {

@@ -1,5 +1,5 @@
-// The graph of a build in progress: for each row a bounded list of neighbours with their distances, first as a reservoir of
-// candidates (sorted, the nearest stay), then as the node's edges.
+// The graph of a build in progress: for each row a bounded list of neighbours with their distances, first as
+// a reservoir of candidates (sorted, the nearest stay), then as the node's edges.
 #pragma once
 
 #include <algorithm>
@@ -13,18 +13,21 @@
 namespace vecidx {
 
 class Adjacency {
- public:
+  public:
     Adjacency(std::size_t rows, std::size_t capacity, std::pmr::memory_resource* memory)
         : entries_(rows * capacity, memory), sizes_(rows, 0, memory), capacity_(capacity) {}
 
     std::size_t rows() const { return sizes_.size(); }
     std::size_t capacity() const { return capacity_; }
-    std::span<const Neighbor> of(std::size_t row) const { return {entries_.data() + row * capacity_, sizes_[row]}; }
+    std::span<const Neighbor> of(std::size_t row) const {
+        return {entries_.data() + row * capacity_, sizes_[row]};
+    }
 
     // Replaces a row's list; at most `capacity` are taken.
     void assign(std::size_t row, std::span<const Neighbor> list) {
         sizes_[row] = static_cast<std::uint16_t>(std::min(list.size(), capacity_));
-        std::copy_n(list.begin(), sizes_[row], entries_.begin() + static_cast<std::ptrdiff_t>(row * capacity_));
+        std::copy_n(list.begin(), sizes_[row],
+                    entries_.begin() + static_cast<std::ptrdiff_t>(row * capacity_));
     }
 
     // Appends where there is room. False when full.
@@ -49,7 +52,7 @@ class Adjacency {
         sizes_[row] = static_cast<std::uint16_t>(size + 1);
     }
 
- private:
+  private:
     std::pmr::vector<Neighbor> entries_;
     std::pmr::vector<std::uint16_t> sizes_;
     std::size_t capacity_;

@@ -1,6 +1,6 @@
-// The beam of a best-first search: the L nearest nodes met so far, sorted, each marked once it is expanded, and the set
-// of nodes that were ever let in. A node enters with an estimated distance and is moved to its exact one when it is
-// expanded, so the beam's far end tells truly what is still worth looking at.
+// The beam of a best-first search: the L nearest nodes met so far, sorted, each marked once it is expanded,
+// and the set of nodes that were ever let in. A node enters with an estimated distance and is moved to its
+// exact one when it is expanded, so the beam's far end tells truly what is still worth looking at.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +14,7 @@
 namespace vecidx {
 
 class Beam {
- public:
+  public:
     // Ids must be below 2^31.
     static constexpr NodeId kMaxId = (NodeId{1} << 31) - 1;
 
@@ -78,7 +78,7 @@ class Beam {
     std::size_t size() const { return size_; }
     std::size_t visited() const { return visited_.size(); }
 
- private:
+  private:
     static constexpr NodeId kExpanded = NodeId{1} << 31;
 
     struct Entry {

@@ -1,6 +1,7 @@
 // The bulk build: the graph of all vectors at once, without a search (after PiPNN, arXiv 2602.21247).
 //
-//   1. A skeleton: the same build of a random 1/32 of the rows, recursively; its edges are pinned. It connects what the leaves
+//   1. A skeleton: the same build of a random 1/32 of the rows, recursively; its edges are pinned. It
+//   connects what the leaves
 //      of the whole set would leave apart (tight clusters).
 //   2. Leaves: overlapping cells around random leaders (partition.hpp).
 //   3. In each leaf all pairs; every vector's few nearest, in both directions, go into its bounded reservoir.
@@ -8,8 +9,8 @@
 //   5. One round of reverse edges, pruned again where they exceed the degree.
 //   6. Repair: whatever the medoid does not reach is linked from what it does.
 //
-// Rows must be distinct vectors: equal ones fill leaves and reservoirs with copies, so the caller collapses them first.
-// Deterministic for a seed.
+// Rows must be distinct vectors: equal ones fill leaves and reservoirs with copies, so the caller collapses
+// them first. Deterministic for a seed.
 #pragma once
 
 #include <cstdint>
@@ -36,9 +37,9 @@ struct BulkParams {
 struct BulkGraph {
     explicit BulkGraph(std::pmr::memory_resource* memory) : edges(0, 0, memory), order(memory) {}
 
-    Adjacency edges;                          // row to at most `degree` rows
-    std::pmr::vector<std::uint32_t> order;    // rows in the order of their pages
-    std::uint32_t medoid = 0;                 // every row can be reached from it
+    Adjacency edges;                        // row to at most `degree` rows
+    std::pmr::vector<std::uint32_t> order;  // rows in the order of their pages
+    std::uint32_t medoid = 0;               // every row can be reached from it
 };
 
 void bulk_build(const VectorArray& vectors, const BulkParams& params, std::pmr::memory_resource* memory,

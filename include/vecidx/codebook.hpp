@@ -20,7 +20,8 @@ std::size_t default_centroid_count(std::size_t rows);
 // The mean of a sample of the vectors (padded floats).
 void sample_mean(const VectorArray& vectors, Random& random, std::pmr::memory_resource* memory, float* mean);
 
-// k-means (Lloyd) on a sample. Writes `count` x padded floats, fewer when the sample has fewer vectors; returns how many.
+// k-means (Lloyd) on a sample. Writes `count` x padded floats, fewer when the sample has fewer vectors;
+// returns how many.
 std::size_t train_centroids(const VectorArray& vectors, std::size_t count, Random& random,
                             std::pmr::memory_resource* memory, float* centroids);
 

@@ -1,5 +1,5 @@
-// One hop of a search over inline nodes: the exact distance of the node's own vector and the estimates of all its
-// neighbours, from one look at the node.
+// One hop of a search over inline nodes: the exact distance of the node's own vector and the estimates of all
+// its neighbours, from one look at the node.
 #pragma once
 
 #include "vecidx/beam.hpp"
@@ -12,7 +12,7 @@ namespace vecidx {
 struct GraphQuery {
     const float* vector;  // padded floats, relative to the codebook's mean
     const QueryTable* table;
-    float* estimates;     // room for one node's lanes
+    float* estimates;  // room for one node's lanes
 };
 
 // Offers the node's neighbours by their estimated distances.
@@ -24,7 +24,8 @@ inline void offer_neighbors(const ConstNode& node, const GraphQuery& query, Beam
 }
 
 // Settles the node at its exact distance, then offers its neighbours. Returns the squared distance.
-inline float expand_node(const ConstNode& node, const StoredVector& own, const GraphQuery& query, Beam& beam) {
+inline float expand_node(const ConstNode& node, const StoredVector& own, const GraphQuery& query,
+                         Beam& beam) {
     const float distance = l2_squared(kernels(), query.vector, own, node.layout().padded);
     beam.settle(distance);
     offer_neighbors(node, query, beam);

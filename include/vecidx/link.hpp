@@ -1,5 +1,5 @@
-// Turning candidates into a graph: prune every list, add the reverse edges in one round, and connect what cannot be
-// reached.
+// Turning candidates into a graph: prune every list, add the reverse edges in one round, and connect what
+// cannot be reached.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,8 @@
 
 namespace vecidx {
 
-// What is linked: `rows` of the vectors (list i belongs to rows[i]; neighbours are rows), with edges that stay.
+// What is linked: `rows` of the vectors (list i belongs to rows[i]; neighbours are rows), with edges that
+// stay.
 struct LinkInput {
     const VectorArray& vectors;
     std::span<const std::uint32_t> rows;
@@ -25,7 +26,7 @@ struct LinkInput {
 };
 
 class Linker {
- public:
+  public:
     Linker(const LinkInput& input, std::pmr::memory_resource* memory, const Progress& progress)
         : in_(input), progress_(progress), pruner_(memory), merged_(memory), kept_(memory), memory_(memory) {}
 
@@ -35,7 +36,7 @@ class Linker {
     // Adds y -> x for every x -> y; where that makes more than the degree, prunes again.
     void add_reverse_edges(Adjacency& lists);
 
- private:
+  private:
     void prune_one(Adjacency& lists, std::size_t at);
     void take_reverse(Adjacency& lists, std::size_t at, std::span<const Neighbor> incoming);
 
@@ -47,8 +48,9 @@ class Linker {
     std::pmr::memory_resource* memory_;
 };
 
-// Makes every row reachable from `root` by adding edges where a row has fewer than `degree`. Lists hold row numbers.
-void connect_all(Adjacency& lists, std::size_t degree, std::uint32_t root, Random& random, const Progress& progress,
-                 std::pmr::memory_resource* memory);
+// Makes every row reachable from `root` by adding edges where a row has fewer than `degree`. Lists hold row
+// numbers.
+void connect_all(Adjacency& lists, std::size_t degree, std::uint32_t root, Random& random,
+                 const Progress& progress, std::pmr::memory_resource* memory);
 
 }  // namespace vecidx

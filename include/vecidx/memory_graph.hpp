@@ -14,11 +14,13 @@ namespace vecidx {
 
 // Nodes addressed by id, `layout.size` bytes apart.
 class MemoryGraph {
- public:
+  public:
     MemoryGraph(const NodeLayout& layout, std::size_t nodes, std::pmr::memory_resource* memory)
         : layout_(layout), bytes_(nodes * layout.size, memory), results_(memory) {}
 
-    Node node(NodeId id) { return {layout_, reinterpret_cast<std::byte*>(bytes_.data()) + std::size_t{id} * layout_.size}; }
+    Node node(NodeId id) {
+        return {layout_, reinterpret_cast<std::byte*>(bytes_.data()) + std::size_t{id} * layout_.size};
+    }
 
     // Fills all nodes from the vectors (relative to the codebook's mean) and their edges.
     void fill(const VectorArray& vectors, const Codebook& book, const Adjacency& edges);
@@ -45,7 +47,7 @@ class MemoryGraph {
         return results_;
     }
 
- private:
+  private:
     NodeLayout layout_;
     std::pmr::vector<char> bytes_;
     std::pmr::vector<Neighbor> results_;

@@ -13,11 +13,12 @@ inline constexpr std::size_t kNoSelf = std::numeric_limits<std::size_t>::max();
 
 // Selects by the key norm[j] - 2 dot[j], which orders as the squared distance from the row does.
 class NearestInRow {
- public:
+  public:
     explicit NearestInRow(std::pmr::memory_resource* memory) : keys_(memory), indexes_(memory) {}
 
     // Selects the min(k, n - 1 or n) nearest of n columns, without column `self`; ties go to the lower index.
-    void select(const std::int32_t* dots, const std::int32_t* norms, std::size_t n, std::size_t k, std::size_t self) {
+    void select(const std::int32_t* dots, const std::int32_t* norms, std::size_t n, std::size_t k,
+                std::size_t self) {
         keys_.resize(k + 1);
         indexes_.resize(k + 1);
         size_ = 0;
@@ -26,7 +27,8 @@ class NearestInRow {
         for (; at + kStride <= n; at += kStride) {
             const std::int32_t limit = size_ == k_ ? keys_[k_ - 1] : std::numeric_limits<std::int32_t>::max();
             std::int32_t any = 0;
-            for (std::size_t i = 0; i < kStride; ++i) any |= (norms[at + i] - 2 * dots[at + i]) < limit ? 1 : 0;
+            for (std::size_t i = 0; i < kStride; ++i)
+                any |= (norms[at + i] - 2 * dots[at + i]) < limit ? 1 : 0;
             if (any != 0) scan(dots, norms, at, at + kStride, self);
         }
         scan(dots, norms, at, n, self);
@@ -36,10 +38,11 @@ class NearestInRow {
     std::uint32_t index(std::size_t i) const { return indexes_[i]; }
     std::int32_t key(std::size_t i) const { return keys_[i]; }
 
- private:
+  private:
     static constexpr std::size_t kStride = 32;
 
-    void scan(const std::int32_t* dots, const std::int32_t* norms, std::size_t from, std::size_t to, std::size_t self) {
+    void scan(const std::int32_t* dots, const std::int32_t* norms, std::size_t from, std::size_t to,
+              std::size_t self) {
         for (std::size_t i = from; i < to; ++i) {
             const std::int32_t key = norms[i] - 2 * dots[i];
             if ((size_ == k_ && key >= keys_[k_ - 1]) || i == self) continue;

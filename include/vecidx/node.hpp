@@ -1,11 +1,14 @@
-// A node of the graph as bytes: the same in a buffer page and in memory. All nodes of an index have one size, so a node
-// is found by arithmetic, and one look at it evaluates its whole neighbourhood.
+// A node of the graph as bytes: the same in a buffer page and in memory. All nodes of an index have one size,
+// so a node is found by arithmetic, and one look at it evaluates its whole neighbourhood.
 //
-//   header | own vector (unless kept apart) | ids[R] | add[R] | rescale[R] | centroid[R] | codes[R / 16 blocks]
+//   header | own code | own vector (unless kept apart) | ids[R] | add[R] | rescale[R] | centroid[R] | codes[R
+//   / 16 blocks]
 //
-// Edges are a structure of arrays over R lanes (R a multiple of 16); lane i belongs to edge i, and lanes from `degree` on
-// hold nothing. Version 1 of the layout; kNodeFormInline is the only form so far, and the metapage names the form, so
-// that a compact one (ids, and each node's own code) can follow.
+// A node's own code is what its neighbours hold of it: a new edge copies it, and a check compares with it.
+//
+// Edges are a structure of arrays over R lanes (R a multiple of 16); lane i belongs to edge i, and lanes from
+// `degree` on hold nothing. Version 1 of the layout; kNodeFormInline is the only form so far, and the
+// metapage names the form, so that a compact one (ids, and each node's own code) can follow.
 #pragma once
 
 #include <cstddef>
@@ -31,7 +34,8 @@ struct HeapTid {
 
     friend bool operator==(const HeapTid&, const HeapTid&) = default;
     std::uint64_t key() const {
-        return static_cast<std::uint64_t>(block_high) << 32 | static_cast<std::uint32_t>(block_low) << 16 | offset;
+        return static_cast<std::uint64_t>(block_high) << 32 | static_cast<std::uint32_t>(block_low) << 16 |
+               offset;
     }
 };
 static_assert(sizeof(HeapTid) == 6 && alignof(HeapTid) == 2);
@@ -49,18 +53,20 @@ inline constexpr std::uint32_t kNoOwnBlock = 0xffffffff;
 struct NodeHeader {
     std::uint16_t flags;
     std::uint16_t degree;
-    std::uint8_t centroid;   // the node's own, to which its code in other nodes is relative
-    std::uint8_t tid_count;  // of `tids`; further rows are in the posting chain
-    std::uint16_t reserved;
-    float unit;              // of the own vector
-    float error;             // bound of |exact - stored|, over all rows of the node (Space::storage_error)
-    float norm_squared;      // of the stored vector before the shift of origin (inner product), else 0
-    std::uint32_t posting;   // first posting record, or kNoPosting
+    std::uint8_t centroid;    // of the own code
+    std::uint8_t tid_count;   // of `tids`; further rows are in the posting chain
+    f16 rescale;              // of the own code
+    float add;                // of the own code
+    float unit;               // of the own vector
+    float error;              // bound of |exact - stored|, over all rows of the node (Space::storage_error)
+    float norm_squared;       // of the stored vector before the shift of origin
+    std::uint32_t posting;    // first posting record, or kNoPosting
     std::uint32_t own_block;  // first block of an own vector kept apart, or kNoOwnBlock
+    std::uint32_t batch;      // number of the merge that wrote the node: see Meta::merging
+    std::uint16_t version;    // counts the uses of the slot
     HeapTid tids[kInlineTids];
-    std::uint16_t padding;
 };
-static_assert(sizeof(NodeHeader) == 48 && std::is_trivially_copyable_v<NodeHeader>);
+static_assert(sizeof(NodeHeader) == 56 && std::is_trivially_copyable_v<NodeHeader>);
 
 enum class OwnPlace : std::uint8_t { kInline = 0, kApart = 1 };
 
@@ -72,7 +78,7 @@ struct NodeLayout {
     OwnFormat own_format;
     OwnPlace own_place;
     // Byte offsets in a node, and its size (a multiple of 8).
-    std::uint32_t ids, add, rescale, centroid, codes, size;
+    std::uint32_t own, ids, add, rescale, centroid, codes, size;
 
     static NodeLayout make(std::size_t padded, std::size_t code_dims, unsigned bits, std::size_t degree,
                            OwnFormat format, OwnPlace place);
@@ -89,11 +95,13 @@ struct LayoutWish {
     unsigned bits = 0;
 };
 
-// The layout for a wish, with nodes of at most `page_bytes`, grown to fill a whole fraction of a page. When the wished
-// degree does not fit, the nearest smaller one that does. src/README.md has the measurements behind the choice.
+// The layout for a wish, with nodes of at most `page_bytes`, grown to fill a whole fraction of a page. When
+// the wished degree does not fit, the nearest smaller one that does. src/README.md has the measurements
+// behind the choice.
 NodeLayout choose_layout(const LayoutWish& wish, std::size_t page_bytes);
 
-// An edge as it is copied: the neighbour, the factors and the bytes of its code (layout.code_bytes(), plane after plane).
+// An edge as it is copied: the neighbour, the factors and the bytes of its code (layout.code_bytes(), plane
+// after plane).
 struct Edge {
     NodeId id;
     CodeFactors factors;
@@ -106,12 +114,13 @@ class BasicNode {
     template <typename T>
     using Like = std::conditional_t<std::is_const_v<Byte>, const T, T>;
 
- public:
+  public:
     BasicNode(const NodeLayout& layout, Byte* bytes) : layout_(&layout), bytes_(bytes) {}
     operator BasicNode<const std::byte>() const { return {*layout_, bytes_}; }
 
     Like<NodeHeader>& header() const { return *at<NodeHeader>(0); }
-    Like<void>* own() const { return at<char>(sizeof(NodeHeader)); }
+    Like<std::uint8_t>* own_code() const { return at<std::uint8_t>(sizeof(NodeHeader)); }
+    Like<void>* own() const { return at<char>(layout_->own); }
     Like<NodeId>* ids() const { return at<NodeId>(layout_->ids); }
     Like<float>* add() const { return at<float>(layout_->add); }
     Like<f16>* rescale() const { return at<f16>(layout_->rescale); }
@@ -131,6 +140,16 @@ class BasicNode {
         return {codes(), add(), rescale(), centroid(), layout_->blocks_of(degree())};
     }
 
+    // The edge that leads here: what neighbours copy.
+    Edge edge_to(NodeId id) const {
+        return {id, {header().add, header().rescale, header().centroid}, own_code()};
+    }
+    void set_own_factors(const CodeFactors& factors) const requires(!std::is_const_v<Byte>) {
+        header().add = factors.add;
+        header().rescale = factors.rescale;
+        header().centroid = factors.centroid;
+    }
+
     // Copies lane i out; `code` has room for layout.code_bytes().
     CodeFactors read_code(std::size_t lane, std::uint8_t* code) const {
         const std::uint8_t* first = lane_bytes(lane);
@@ -139,9 +158,7 @@ class BasicNode {
     }
 
     // Writes lane i. The degree is the caller's.
-    void write_edge(std::size_t lane, const Edge& edge) const
-        requires(!std::is_const_v<Byte>)
-    {
+    void write_edge(std::size_t lane, const Edge& edge) const requires(!std::is_const_v<Byte>) {
         ids()[lane] = edge.id;
         add()[lane] = edge.factors.add;
         rescale()[lane] = edge.factors.rescale;
@@ -151,19 +168,18 @@ class BasicNode {
     }
 
     // Copies lane `from` over lane `to`.
-    void move_edge(std::size_t from, std::size_t to) const
-        requires(!std::is_const_v<Byte>)
-    {
+    void move_edge(std::size_t from, std::size_t to) const requires(!std::is_const_v<Byte>) {
         ids()[to] = ids()[from];
         add()[to] = add()[from];
         rescale()[to] = rescale()[from];
         centroid()[to] = centroid()[from];
         std::uint8_t* target = lane_bytes(to);
         const std::uint8_t* source = lane_bytes(from);
-        for (std::size_t j = 0; j < layout_->code_bytes(); ++j) target[j * kBlockLanes] = source[j * kBlockLanes];
+        for (std::size_t j = 0; j < layout_->code_bytes(); ++j)
+            target[j * kBlockLanes] = source[j * kBlockLanes];
     }
 
- private:
+  private:
     template <typename T>
     Like<T>* at(std::size_t offset) const {
         return reinterpret_cast<Like<T>*>(bytes_ + offset);

@@ -1,5 +1,6 @@
-// Overlapping leaves by random leaders (the ball carving of PiPNN, arXiv 2602.21247, section 3): every vector joins the cells of
-// its `fan_out` nearest leaders; a cell that is larger than a leaf may be is split further, without overlap.
+// Overlapping leaves by random leaders (the ball carving of PiPNN, arXiv 2602.21247, section 3): every vector
+// joins the cells of its `fan_out` nearest leaders; a cell that is larger than a leaf may be is split
+// further, without overlap.
 #pragma once
 
 #include <cstdint>
@@ -14,9 +15,9 @@
 namespace vecidx {
 
 struct PartitionParams {
-    std::size_t leaf_size;    // most members of a leaf
-    std::size_t fan_out;      // leaves that a vector is in
-    std::size_t most_leaders; // of one split: bounds the work of an assignment
+    std::size_t leaf_size;     // most members of a leaf
+    std::size_t fan_out;       // leaves that a vector is in
+    std::size_t most_leaders;  // of one split: bounds the work of an assignment
 };
 
 // Leaves as members in a row; leaf i is members[offsets[i]] .. members[offsets[i + 1] - 1].

@@ -1,5 +1,5 @@
-// How long work in the calm floor talks to its caller: it polls for interrupts and reports what is done of what in all.
-// Plain function pointers, so that a longjmp out of them is allowed.
+// How long work in the calm floor talks to its caller: it polls for interrupts and reports what is done of
+// what in all. Plain function pointers, so that a longjmp out of them is allowed.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
-// RobustPrune (DiskANN, algorithm 2): of a node's candidates, nearest first, keep those that no kept one covers: a kept s covers
-// t when alpha d(s, t) <= d(x, t), distances squared.
+// RobustPrune (DiskANN, algorithm 2): of a node's candidates, nearest first, keep those that no kept one
+// covers: a kept s covers t when alpha d(s, t) <= d(x, t), distances squared.
 #pragma once
 
 #include <cstdint>
@@ -13,22 +13,28 @@
 namespace vecidx {
 
 struct PruneParams {
-    float alpha;          // on squared distances, at least 1
-    std::size_t degree;   // keep at most so many
+    float alpha;         // on squared distances, at least 1
+    std::size_t degree;  // keep at most so many
 };
 
 class Pruner {
- public:
+  public:
     explicit Pruner(std::pmr::memory_resource* memory)
-        : tile_(memory), members_(memory), center_(memory), own_(memory), dots_(memory), covered_(memory), kept_(memory) {}
+        : tile_(memory),
+          members_(memory),
+          center_(memory),
+          own_(memory),
+          dots_(memory),
+          covered_(memory),
+          kept_(memory) {}
 
     // Prunes the candidates of the vector at row x. `candidates` is sorted by distance, without x and without
-    // repetition. Returns what is kept, nearest first, with distances as measured in the frame of x; valid until
-    // the next call.
-    std::span<const Neighbor> prune(const VectorArray& vectors, std::uint32_t x, std::span<const Neighbor> candidates,
-                                    const PruneParams& params);
+    // repetition. Returns what is kept, nearest first, with distances as measured in the frame of x; valid
+    // until the next call.
+    std::span<const Neighbor> prune(const VectorArray& vectors, std::uint32_t x,
+                                    std::span<const Neighbor> candidates, const PruneParams& params);
 
- private:
+  private:
     void cover(std::size_t kept, float alpha);
 
     PackedTile tile_;

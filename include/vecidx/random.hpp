@@ -8,7 +8,7 @@
 namespace vecidx {
 
 class Random {
- public:
+  public:
     explicit Random(std::uint64_t seed) : state_(seed) {}
 
     std::uint64_t next() {
@@ -19,7 +19,9 @@ class Random {
     }
 
     // 0 .. bound - 1 (Lemire's multiply-shift; the bias is below 2^-32).
-    std::uint32_t below(std::uint32_t bound) { return static_cast<std::uint32_t>((next() >> 32) * bound >> 32); }
+    std::uint32_t below(std::uint32_t bound) {
+        return static_cast<std::uint32_t>((next() >> 32) * bound >> 32);
+    }
 
     // Moves a uniform sample to the front.
     void sample_front(std::span<std::uint32_t> items, std::size_t count) {
@@ -27,7 +29,7 @@ class Random {
             std::swap(items[i], items[i + below(static_cast<std::uint32_t>(items.size() - i))]);
     }
 
- private:
+  private:
     std::uint64_t state_;
 };
 

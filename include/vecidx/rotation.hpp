@@ -1,10 +1,10 @@
-// A fixed random rotation: x in R^dims is padded with zeros to `padded` dimensions and mapped by an orthogonal
-// matrix that is never stored. After it, the coordinates of any vector look alike and nearly Gaussian, which
-// is what the quantizer's error bound needs (RaBitQ, arXiv 2405.12497, section 3.1.2).
+// A fixed random rotation: x in R^dims is padded with zeros to `padded` dimensions and mapped by an
+// orthogonal matrix that is never stored. After it, the coordinates of any vector look alike and nearly
+// Gaussian, which is what the quantizer's error bound needs (RaBitQ, arXiv 2405.12497, section 3.1.2).
 //
-// Each round flips signs, applies a fast Hadamard transform to the largest power of two that fits (alternating
-// between the front and the back) and, where that is not the whole vector, a Kac step that mixes the halves.
-// Additions only and in a fixed order: the result is the same bit for bit on every processor.
+// Each round flips signs, applies a fast Hadamard transform to the largest power of two that fits
+// (alternating between the front and the back) and, where that is not the whole vector, a Kac step that mixes
+// the halves. Additions only and in a fixed order: the result is the same bit for bit on every processor.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +18,9 @@ namespace vecidx {
 inline constexpr std::uint32_t kRotationVersion = 1;
 
 // Dimensions after rotation: what codes and stored vectors have.
-constexpr std::size_t padded_dims(std::size_t dims) { return round_up<std::size_t>(dims, 16); }
+constexpr std::size_t padded_dims(std::size_t dims) {
+    return round_up<std::size_t>(dims, 16);
+}
 
 // Rotates in place: x has `padded` floats, a multiple of 16, those past the original dimensions zero.
 void rotate(float* x, std::size_t padded);

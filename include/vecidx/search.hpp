@@ -7,8 +7,8 @@
 
 namespace vecidx {
 
-// Expands the beam's nodes, nearest first, until its L nearest are all expanded. The caller has offered the entry nodes.
-// `poll` is called once a hop, with nothing locked. Returns the number of hops.
+// Expands the beam's nodes, nearest first, until its L nearest are all expanded. The caller has offered the
+// entry nodes. `poll` is called once a hop, with nothing locked. Returns the number of hops.
 template <Graph G, typename Poll>
 std::size_t best_first_search(G& graph, Beam& beam, Poll poll) {
     std::size_t hops = 0;

@@ -3,13 +3,14 @@
 //
 //   L2      y = R x
 //   cosine  y = R (x / |x|); 1 - cos = |q - x|^2 / 2 for unit vectors
-//   IP      y = R (x, 0), one more dimension; in the graph that dimension holds sqrt(M^2 - |x|^2) with M the largest
-//           norm of the build, so that -<q, x> orders as |q - x|^2 does (Bachrach et al., RecSys 2014). Rotation is
-//           linear, so the extra dimension is added later, when M is known: see `lift`.
+//   IP      y = R (x, 0), one more dimension; in the graph that dimension holds sqrt(M^2 - |x|^2) with M the
+//   largest
+//           norm of the build, so that -<q, x> orders as |q - x|^2 does (Bachrach et al., RecSys 2014).
+//           Rotation is linear, so the extra dimension is added later, when M is known: see `lift`.
 //   L1      y = x; the graph and its codes are those of L2, results are ordered by the exact L1 distance
 //
-// R is the rotation of rotation.hpp. A stored vector differs from its exact one by at most `error`; the bounds here
-// are never above the distance that the SQL operator computes, whatever the rounding.
+// R is the rotation of rotation.hpp. A stored vector differs from its exact one by at most `error`; the
+// bounds here are never above the distance that the SQL operator computes, whatever the rounding.
 #pragma once
 
 #include <cstddef>
@@ -36,22 +37,23 @@ struct Space {
     void lift(float* y, double norm_squared, double max_norm_squared, const float* direction) const;
     void lift_direction(float* direction) const;
 
-    // How far a stored vector can be from the exact embedding, in the norm that the metric's bound needs (L1 norm for
-    // L1, else L2), float rounding of the embedding included.
+    // How far a stored vector can be from the exact embedding, in the norm that the metric's bound needs (L1
+    // norm for L1, else L2), float rounding of the embedding included.
     float storage_error(const float* exact, const StoredVector& stored) const;
 };
 
-// A query of a space: its embedding and what the bounds need of it. An inner-product query is scaled to the norm of the
-// longest vector, which changes no order and keeps the arithmetic well conditioned; `scale` takes it back.
+// A query of a space: its embedding and what the bounds need of it. An inner-product query is scaled to the
+// norm of the longest vector, which changes no order and keeps the arithmetic well conditioned; `scale` takes
+// it back.
 struct SpaceQuery {
     Metric metric;
     bool undefined;  // cosine with a zero query: every distance is NaN
     double norm;     // of the embedded query (L1 norm for L1)
     double scale;
 
-    // A lower bound of the operator's distance for a stored vector at squared L2 distance `l2_squared` and (L1 only)
-    // at L1 distance `l1`. `error` is its storage_error, `norm_squared` the squared norm of what is stored (inner
-    // product only), before any shift of origin.
+    // A lower bound of the operator's distance for a stored vector at squared L2 distance `l2_squared` and
+    // (L1 only) at L1 distance `l1`. `error` is its storage_error, `norm_squared` the squared norm of what is
+    // stored (inner product only), before any shift of origin.
     double lower_bound(double l2_squared, double l1, double error, double norm_squared) const;
 };
 

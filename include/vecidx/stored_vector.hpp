@@ -23,7 +23,8 @@ struct StoredVector {
     OwnFormat format;
 };
 
-// Writes z (padded floats) to `data` and returns its unit: a power of two for halves, max |z| / 127 for 8 bits.
+// Writes z (padded floats) to `data` and returns its unit: a power of two for halves, max |z| / 127 for 8
+// bits.
 float store_vector(OwnFormat format, const float* z, std::size_t padded, void* data);
 
 // The inverse, up to rounding.

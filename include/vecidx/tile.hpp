@@ -1,6 +1,6 @@
-// Vectors packed for the all-pairs kernel: 8-bit values around a common centre with a common scale, so that a squared distance
-// is scale^2 (n_i + n_j - 2 <i, j>) in exact integer arithmetic. Each tile has a frame of its own: a tight cluster uses
-// all 8 bits for what separates its members.
+// Vectors packed for the all-pairs kernel: 8-bit values around a common centre with a common scale, so that a
+// squared distance is scale^2 (n_i + n_j - 2 <i, j>) in exact integer arithmetic. Each tile has a frame of
+// its own: a tight cluster uses all 8 bits for what separates its members.
 #pragma once
 
 #include <cstddef>
@@ -29,7 +29,7 @@ struct VectorArray {
 };
 
 class PackedTile {
- public:
+  public:
     explicit PackedTile(std::pmr::memory_resource* memory)
         : floats_(memory), center_(memory), rows_(memory), panels_(memory), bias_(memory), norms_(memory) {}
 
@@ -39,8 +39,10 @@ class PackedTile {
     // The same around a given centre (padded floats).
     void pack_around(const VectorArray& vectors, std::span<const std::uint32_t> members, const float* center);
 
-    // Packs in another tile's frame, so that rows of this one meet panels of that one. Coordinates out of range are cut.
-    void pack_in_frame_of(const PackedTile& other, const VectorArray& vectors, std::span<const std::uint32_t> members);
+    // Packs in another tile's frame, so that rows of this one meet panels of that one. Coordinates out of
+    // range are cut.
+    void pack_in_frame_of(const PackedTile& other, const VectorArray& vectors,
+                          std::span<const std::uint32_t> members);
 
     std::size_t size() const { return size_; }
     std::size_t panel_count() const { return ceil_div<std::size_t>(size_, kBlockLanes); }
@@ -48,7 +50,7 @@ class PackedTile {
     const std::int32_t* norms() const { return norms_.data(); }  // one per vector, padded to whole panels
     float unit() const { return scale_ * scale_; }               // squared distance per integer unit
 
- private:
+  private:
     void decode(const VectorArray& vectors, std::span<const std::uint32_t> members);
     void subtract_center();
     void quantize();

@@ -11,9 +11,10 @@
 namespace vecidx {
 
 class Visited {
- public:
+  public:
     explicit Visited(std::pmr::memory_resource* memory, std::size_t expected = 1024)
-        : slots_(std::bit_ceil(2 * expected), kNoNode, memory), shift_(64 - std::bit_width(slots_.size() - 1)) {}
+        : slots_(std::bit_ceil(2 * expected), kNoNode, memory),
+          shift_(64 - std::bit_width(slots_.size() - 1)) {}
 
     // True when id was not there.
     bool insert(NodeId id) {
@@ -40,7 +41,7 @@ class Visited {
 
     std::size_t size() const { return count_; }
 
- private:
+  private:
     // Fibonacci hashing (Knuth, TAOCP 6.4).
     std::size_t slot_of(NodeId id) const { return id * 0x9e3779b97f4a7c15ULL >> shift_; }
 

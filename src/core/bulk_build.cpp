@@ -16,10 +16,10 @@ namespace {
 constexpr std::size_t kSmall = 512;
 constexpr std::size_t kRowBlock = 8;
 
-// A build of some rows of the array. Inside it a row is its position in `rows_`, except in tiles and prunes, which
-// address the array.
+// A build of some rows of the array. Inside it a row is its position in `rows_`, except in tiles and prunes,
+// which address the array.
 class Build {
- public:
+  public:
     Build(const VectorArray& vectors, std::span<const std::uint32_t> rows, const BulkParams& params,
           std::pmr::memory_resource* memory, const Progress& progress)
         : vectors_(vectors), rows_(rows), params_(params), memory_(memory), progress_(progress) {}
@@ -27,9 +27,10 @@ class Build {
     void leaf_candidates(const Leaves& leaves, std::span<const std::uint32_t> position, Adjacency& lists);
     void all_candidates(Adjacency& lists);
 
- private:
+  private:
     void one_leaf(std::span<const std::uint32_t> leaf);
-    void offer_both_ways(std::span<const std::uint32_t> leaf, std::span<const std::uint32_t> position, Adjacency& lists);
+    void offer_both_ways(std::span<const std::uint32_t> leaf, std::span<const std::uint32_t> position,
+                         Adjacency& lists);
 
     const VectorArray& vectors_;
     std::span<const std::uint32_t> rows_;
@@ -39,7 +40,7 @@ class Build {
     PackedTile tile_{memory_};
     NearestInRow nearest_{memory_};
     std::pmr::vector<std::int32_t> dots_{memory_};
-    std::pmr::vector<Neighbor> found_{memory_};         // per member `per_leaf` nearest, ids local to the leaf
+    std::pmr::vector<Neighbor> found_{memory_};  // per member `per_leaf` nearest, ids local to the leaf
     std::pmr::vector<std::uint8_t> found_count_{memory_};
 };
 
@@ -120,7 +121,8 @@ std::uint32_t find_medoid(const VectorArray& vectors, std::pmr::memory_resource*
 
 // Rows of the sample, the medoid among them.
 std::pmr::vector<std::uint32_t> draw_sample(std::span<const std::uint32_t> rows, std::size_t count,
-                                            std::uint32_t medoid, Random& random, std::pmr::memory_resource* memory) {
+                                            std::uint32_t medoid, Random& random,
+                                            std::pmr::memory_resource* memory) {
     std::pmr::vector<std::uint32_t> sample(rows.begin(), rows.end(), memory);
     std::iter_swap(sample.begin(), std::find(sample.begin(), sample.end(), medoid));
     random.sample_front(std::span(sample).subspan(1), count - 1);
@@ -138,7 +140,8 @@ struct Context {
     std::uint32_t medoid;
 };
 
-void build_rows(Context& c, std::span<const std::uint32_t> rows, Adjacency& lists, std::pmr::vector<std::uint32_t>* order);
+void build_rows(Context& c, std::span<const std::uint32_t> rows, Adjacency& lists,
+                std::pmr::vector<std::uint32_t>* order);
 
 // Pinned edges of each row of `rows`, from a build of a sample of them.
 void pin_skeleton(Context& c, std::span<const std::uint32_t> rows, std::span<const std::uint32_t> position,

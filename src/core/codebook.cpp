@@ -14,15 +14,16 @@ constexpr int kIterations = 8;
 
 // Rows in steps that reach over the whole array, from a random start.
 class Sample {
- public:
+  public:
     Sample(std::size_t rows, std::size_t wanted, Random& random)
-        : count_(std::min(rows, wanted)), step_(count_ > 0 ? rows / count_ : 0),
+        : count_(std::min(rows, wanted)),
+          step_(count_ > 0 ? rows / count_ : 0),
           start_(step_ > 1 ? random.below(static_cast<std::uint32_t>(step_)) : 0) {}
 
     std::size_t count() const { return count_; }
     std::size_t row(std::size_t i) const { return start_ + i * step_; }
 
- private:
+  private:
     std::size_t count_, step_, start_;
 };
 
@@ -49,7 +50,8 @@ std::size_t train_centroids(const VectorArray& vectors, std::size_t count, Rando
     const Sample sample(vectors.count, count * kSamplePerCentroid, random);
     count = std::min(count, sample.count());
     std::pmr::vector<float> rows(sample.count() * dims, memory);
-    for (std::size_t i = 0; i < sample.count(); ++i) load_vector(vectors[sample.row(i)], dims, rows.data() + i * dims);
+    for (std::size_t i = 0; i < sample.count(); ++i)
+        load_vector(vectors[sample.row(i)], dims, rows.data() + i * dims);
     // Start from an even choice of the sample's rows.
     for (std::size_t c = 0; c < count; ++c)
         std::copy_n(rows.data() + c * sample.count() / count * dims, dims, centroids + c * dims);

@@ -48,7 +48,8 @@ void Linker::take_reverse(Adjacency& lists, std::size_t at, std::span<const Neig
         for (const Neighbor& n : merged_) lists.append(at, n);
         return;
     }
-    merged_.insert(merged_.end(), own.begin() + static_cast<std::ptrdiff_t>(in_.pinned.of(at).size()), own.end());
+    merged_.insert(merged_.end(), own.begin() + static_cast<std::ptrdiff_t>(in_.pinned.of(at).size()),
+                   own.end());
     std::sort(merged_.begin(), merged_.end());
     prune_one(lists, at);
 }
@@ -62,7 +63,8 @@ void Linker::add_reverse_edges(Adjacency& lists) {
     std::pmr::vector<Neighbor> incoming(offsets[n], memory_);
     std::pmr::vector<std::size_t> fill(offsets.begin(), offsets.end() - 1, memory_);
     for (std::size_t at = 0; at < n; ++at)
-        for (const Neighbor& e : lists.of(at)) incoming[fill[in_.position[e.id]]++] = {e.distance, in_.rows[at]};
+        for (const Neighbor& e : lists.of(at))
+            incoming[fill[in_.position[e.id]]++] = {e.distance, in_.rows[at]};
     for (std::size_t at = 0; at < n; ++at) {
         if (at % kReportEvery == 0) progress_(Phase::kReverse, at, n);
         take_reverse(lists, at, std::span(incoming).subspan(offsets[at], offsets[at + 1] - offsets[at]));
@@ -72,7 +74,7 @@ void Linker::add_reverse_edges(Adjacency& lists) {
 namespace {
 
 class Reach {
- public:
+  public:
     Reach(const Adjacency& lists, std::pmr::memory_resource* memory)
         : lists_(lists), reached_(lists.rows(), 0, memory), order_(memory) {}
 
@@ -92,14 +94,15 @@ class Reach {
     // Rows in the order in which they were reached.
     std::span<const std::uint32_t> order() const { return order_; }
 
- private:
+  private:
     const Adjacency& lists_;
     std::pmr::vector<std::uint8_t> reached_;
     std::pmr::vector<std::uint32_t> order_;
 };
 
 // A reached row with room for an edge to `row`: the nearest of its own neighbours, else any.
-Neighbor find_host(const Adjacency& lists, const Reach& reach, std::uint32_t row, std::size_t degree, Random& random) {
+Neighbor find_host(const Adjacency& lists, const Reach& reach, std::uint32_t row, std::size_t degree,
+                   Random& random) {
     Neighbor best{std::numeric_limits<float>::infinity(), kNoNode};
     for (const Neighbor& n : lists.of(row))
         if (reach.reached(n.id) && lists.of(n.id).size() < degree) best = std::min(best, n);
@@ -116,8 +119,8 @@ Neighbor find_host(const Adjacency& lists, const Reach& reach, std::uint32_t row
 
 }  // namespace
 
-void connect_all(Adjacency& lists, std::size_t degree, std::uint32_t root, Random& random, const Progress& progress,
-                 std::pmr::memory_resource* memory) {
+void connect_all(Adjacency& lists, std::size_t degree, std::uint32_t root, Random& random,
+                 const Progress& progress, std::pmr::memory_resource* memory) {
     Reach reach(lists, memory);
     reach.spread(root);
     const std::size_t rows = lists.rows();

@@ -15,7 +15,8 @@ NodeLayout NodeLayout::make(std::size_t padded, std::size_t code_dims, unsigned 
     l.own_format = format;
     l.own_place = place;
     const std::size_t own = place == OwnPlace::kInline ? stored_bytes(format, padded) : 0;
-    std::size_t at = round_up<std::size_t>(sizeof(NodeHeader) + own, 8);
+    l.own = static_cast<std::uint32_t>(round_up<std::size_t>(sizeof(NodeHeader) + l.code_bytes(), 8));
+    std::size_t at = round_up<std::size_t>(l.own + own, 8);
     const auto take = [&at](std::size_t bytes) {
         const std::size_t offset = at;
         at += bytes;
@@ -35,13 +36,26 @@ namespace {
 constexpr std::size_t kDefaultDegree = 64;
 constexpr std::size_t kLeastDegree = 32;
 
-unsigned default_bits(std::size_t padded) { return padded <= 64 ? 4 : padded <= 400 ? 2 : 1; }
+unsigned default_bits(std::size_t padded) {
+    return padded <= 64 ? 4 : padded <= 400 ? 2 : 1;
+}
 
 // The largest degree up to `degree` with which the node fits; 0 when none does.
 std::size_t fitting_degree(NodeLayout l, std::size_t degree, std::size_t page_bytes) {
     for (; degree > 0; degree -= kBlockLanes)
-        if (NodeLayout::make(l.padded, l.code_dims, l.bits, degree, l.own_format, l.own_place).size <= page_bytes)
+        if (NodeLayout::make(l.padded, l.code_dims, l.bits, degree, l.own_format, l.own_place).size <=
+            page_bytes)
             return degree;
+    return 0;
+}
+
+// The most code dimensions, at least half of them, with which a node of the least degree fits; 0 when none
+// do.
+std::size_t fitting_code_dims(NodeLayout l, std::size_t degree, std::size_t page_bytes) {
+    const std::size_t least = l.own_place == OwnPlace::kApart ? 16 : l.padded / 2;
+    for (std::size_t dims = std::min<std::size_t>(l.padded, kMaxCodeDims); dims >= least; dims -= 16)
+        if (NodeLayout::make(l.padded, dims, l.bits, degree, l.own_format, l.own_place).size <= page_bytes)
+            return dims;
     return 0;
 }
 
@@ -51,24 +65,24 @@ NodeLayout choose_layout(const LayoutWish& wish, std::size_t page_bytes) {
     const unsigned bits = wish.bits != 0 ? wish.bits : default_bits(wish.padded);
     const std::size_t degree = round_up(wish.max_degree != 0 ? wish.max_degree : kDefaultDegree, kBlockLanes);
     const std::size_t enough = std::min(degree, kLeastDegree);
-    struct Form {
-        OwnFormat format;
-        OwnPlace place;
+    const auto make = [&](std::size_t dims, std::size_t r, OwnFormat format, OwnPlace place) {
+        return NodeLayout::make(wish.padded, dims, bits, r, format, place);
     };
-    std::size_t code_dims = std::min(wish.padded, kMaxCodeDims);
-    for (const Form form : {Form{OwnFormat::kF16, OwnPlace::kInline}, Form{OwnFormat::kI8, OwnPlace::kInline},
-                            Form{OwnFormat::kF16, OwnPlace::kApart}}) {
-        NodeLayout l = NodeLayout::make(wish.padded, code_dims, bits, degree, form.format, form.place);
-        std::size_t fits = fitting_degree(l, degree, page_bytes);
-        // Codes of fewer dimensions, rather than fewer edges, once the own vector has moved out.
-        while (form.place == OwnPlace::kApart && fits < enough) {
-            l.code_dims = static_cast<std::uint16_t>(l.code_dims - 16);
-            fits = fitting_degree(l, degree, page_bytes);
-        }
-        const bool full = fits == degree || (form.format == OwnFormat::kI8 && fits >= enough) ||
-                          form.place == OwnPlace::kApart;
-        if (!full) continue;
-        return NodeLayout::make(wish.padded, l.code_dims, bits, fits, form.format, form.place);
+    if (wish.padded <= kMaxCodeDims) {
+        const NodeLayout halves = make(wish.padded, degree, OwnFormat::kF16, OwnPlace::kInline);
+        if (halves.size <= page_bytes) return halves;
+        const NodeLayout bytes = make(wish.padded, degree, OwnFormat::kI8, OwnPlace::kInline);
+        const std::size_t fits = fitting_degree(bytes, degree, page_bytes);
+        if (fits >= enough) return make(wish.padded, fits, OwnFormat::kI8, OwnPlace::kInline);
+    }
+    // Codes of fewer dimensions rather than fewer edges; then the own vector moves out.
+    for (const OwnPlace place : {OwnPlace::kInline, OwnPlace::kApart}) {
+        const OwnFormat format = place == OwnPlace::kInline ? OwnFormat::kI8 : OwnFormat::kF16;
+        const NodeLayout l = make(16, enough, format, place);
+        const std::size_t dims = fitting_code_dims(l, enough, page_bytes);
+        if (dims > 0)
+            return make(dims, fitting_degree(make(dims, degree, format, place), degree, page_bytes), format,
+                        place);
     }
     return {};
 }

@@ -12,11 +12,18 @@ namespace {
 constexpr std::size_t kChunk = 512;
 
 class Splitter {
- public:
-    Splitter(const VectorArray& vectors, const PartitionParams& params, Random& random, const Progress& progress,
-             Leaves& leaves, std::pmr::memory_resource* memory)
-        : vectors_(vectors), params_(params), random_(random), progress_(progress), leaves_(leaves), memory_(memory),
-          leaders_(memory), chunk_(memory), nearest_(memory) {}
+  public:
+    Splitter(const VectorArray& vectors, const PartitionParams& params, Random& random,
+             const Progress& progress, Leaves& leaves, std::pmr::memory_resource* memory)
+        : vectors_(vectors),
+          params_(params),
+          random_(random),
+          progress_(progress),
+          leaves_(leaves),
+          memory_(memory),
+          leaders_(memory),
+          chunk_(memory),
+          nearest_(memory) {}
 
     void run(std::span<const std::uint32_t> rows) {
         leaves_.offsets.assign(1, 0);
@@ -35,7 +42,7 @@ class Splitter {
             finish(std::span(members).subspan(offsets[c], offsets[c + 1] - offsets[c]), 0);
     }
 
- private:
+  private:
     static constexpr int kDeepest = 8;
 
     void add_leaf(std::span<const std::uint32_t> members) {
@@ -60,10 +67,12 @@ class Splitter {
             finish(std::span(members).subspan(offsets[c], offsets[c + 1] - offsets[c]), depth + 1);
     }
 
-    // Chooses leaders among the rows and assigns each row to its `fan_out` nearest, in choices_. Returns how many.
+    // Chooses leaders among the rows and assigns each row to its `fan_out` nearest, in choices_. Returns how
+    // many.
     std::size_t split(std::span<std::uint32_t> rows, std::size_t fan_out) {
         const std::size_t wanted = 2 * rows.size() * fan_out / params_.leaf_size;
-        const std::size_t count = std::clamp(wanted, 2 * fan_out, std::min(params_.most_leaders, rows.size()));
+        const std::size_t count =
+            std::clamp(wanted, 2 * fan_out, std::min(params_.most_leaders, rows.size()));
         std::pmr::vector<std::uint32_t> chosen(rows.begin(), rows.end(), memory_);
         random_.sample_front(chosen, count);
         chosen.resize(count);
@@ -72,7 +81,8 @@ class Splitter {
         dots_.resize(8 * leaders_.panel_count() * kBlockLanes);
         for (std::size_t at = 0; at < rows.size(); at += kChunk) {
             if (fan_out > 1) progress_(Phase::kPartition, at, rows.size());
-            assign(rows.subspan(at, std::min(kChunk, rows.size() - at)), fan_out, choices_.data() + at * fan_out);
+            assign(rows.subspan(at, std::min(kChunk, rows.size() - at)), fan_out,
+                   choices_.data() + at * fan_out);
         }
         return count;
     }
@@ -83,10 +93,13 @@ class Splitter {
         const std::size_t width = leaders_.panel_count() * kBlockLanes;
         for (std::size_t first = 0; first < rows.size(); first += 8) {
             const std::size_t count = std::min<std::size_t>(8, rows.size() - first);
-            k.dot_tile(chunk_.tile(), first, count, leaders_.tile(), leaders_.panel_count(), dots_.data(), width);
+            k.dot_tile(chunk_.tile(), first, count, leaders_.tile(), leaders_.panel_count(), dots_.data(),
+                       width);
             for (std::size_t i = 0; i < count; ++i) {
-                nearest_.select(dots_.data() + i * width, leaders_.norms(), leaders_.size(), fan_out, kNoSelf);
-                for (std::size_t j = 0; j < fan_out; ++j) choices[(first + i) * fan_out + j] = nearest_.index(j);
+                nearest_.select(dots_.data() + i * width, leaders_.norms(), leaders_.size(), fan_out,
+                                kNoSelf);
+                for (std::size_t j = 0; j < fan_out; ++j)
+                    choices[(first + i) * fan_out + j] = nearest_.index(j);
             }
         }
     }
@@ -107,7 +120,8 @@ class Splitter {
         for (std::size_t i = 0; i < rows.size(); ++i) ++at[choices_[i * params_.fan_out] + 1];
         std::partial_sum(at.begin(), at.end(), at.begin());
         leaves_.order.resize(rows.size());
-        for (std::size_t i = 0; i < rows.size(); ++i) leaves_.order[at[choices_[i * params_.fan_out]]++] = rows[i];
+        for (std::size_t i = 0; i < rows.size(); ++i)
+            leaves_.order[at[choices_[i * params_.fan_out]]++] = rows[i];
     }
 
     const VectorArray& vectors_;

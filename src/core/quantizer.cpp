@@ -8,8 +8,8 @@
 namespace vecidx {
 namespace {
 
-// Steps to try for several bits, in units of the residual's root mean square coordinate. Around the optimal uniform quantizer
-// of a Gaussian (Max 1960: 0.996 for 4 levels, 0.335 for 16).
+// Steps to try for several bits, in units of the residual's root mean square coordinate. Around the optimal
+// uniform quantizer of a Gaussian (Max 1960: 0.996 for 4 levels, 0.335 for 16).
 struct StepGrid {
     float first, growth;
     int count;
@@ -111,7 +111,8 @@ std::uint8_t nearest_centroid(const Codebook& book, const float* z) {
 
 namespace {
 
-// The 16 subset sums of four coordinates, less the smallest of them, in units of 1 / inverse; returns the smallest.
+// The 16 subset sums of four coordinates, less the smallest of them, in units of 1 / inverse; returns the
+// smallest.
 float fill_entries(const float* q, float inverse, std::uint8_t* entries) {
     float low = 0;
     for (int i = 0; i < 4; ++i) low += std::min(q[i], 0.0f);
@@ -129,7 +130,8 @@ float fill_entries(const float* q, float inverse, std::uint8_t* entries) {
 void QueryCode::prepare(const Codebook& book, const float* q) {
     const Kernels& k = kernels();
     terms_.resize(book.centroid_count);
-    for (std::size_t i = 0; i < book.centroid_count; ++i) terms_[i] = k.l2_squared(q, book.centroid(i), book.padded);
+    for (std::size_t i = 0; i < book.centroid_count; ++i)
+        terms_[i] = k.l2_squared(q, book.centroid(i), book.padded);
 
     float widest = 0, sum = 0;
     for (std::size_t i = 0; i < book.code_dims; i += 4) {
@@ -146,8 +148,8 @@ void QueryCode::prepare(const Codebook& book, const float* q) {
         lowest += fill_entries(q + 8 * j + 4, 1 / scale, bytes_.data() + half + 16 * j);
     }
     const auto top = static_cast<float>((1 << book.bits) - 1);
-    table_ = {bytes_.data(), bytes_.data() + half, terms_.data(), book.code_dims,
-              book.bits,     scale,                top * (lowest - 0.5f * sum), book.rescale_unit};
+    table_ = {bytes_.data(), bytes_.data() + half,        terms_.data(),    book.code_dims, book.bits,
+              scale,         top * (lowest - 0.5f * sum), book.rescale_unit};
 }
 
 }  // namespace vecidx

@@ -11,7 +11,8 @@
 namespace vecidx {
 namespace {
 
-// Relative rounding of an embedding (rotation, shift of origin) and of the SQL operators' float sums, with room to spare.
+// Relative rounding of an embedding (rotation, shift of origin) and of the SQL operators' float sums, with
+// room to spare.
 constexpr double kRounding = 2e-6;
 
 double squared_norm(const float* x, std::size_t n) {
@@ -64,15 +65,18 @@ float Space::storage_error(const float* exact, const StoredVector& stored) const
     for (std::size_t base = 0; base < padded; base += kChunk) {
         const std::size_t n = std::min(kChunk, padded - base);
         float decoded[kChunk];
-        load_vector({static_cast<const char*>(stored.data) + base * width, stored.unit, stored.format}, n, decoded);
+        load_vector({static_cast<const char*>(stored.data) + base * width, stored.unit, stored.format}, n,
+                    decoded);
         for (std::size_t i = 0; i < n; ++i) {
             const double off = static_cast<double>(exact[base + i]) - decoded[i];
             l2 += off * off;
             l1_sum += std::fabs(off);
-            size += metric == Metric::kL1 ? std::fabs(exact[base + i]) : static_cast<double>(exact[base + i]) * exact[base + i];
+            size += metric == Metric::kL1 ? std::fabs(exact[base + i])
+                                          : static_cast<double>(exact[base + i]) * exact[base + i];
         }
     }
-    const double error = metric == Metric::kL1 ? l1_sum + kRounding * size : std::sqrt(l2) + kRounding * std::sqrt(size);
+    const double error =
+        metric == Metric::kL1 ? l1_sum + kRounding * size : std::sqrt(l2) + kRounding * std::sqrt(size);
     return std::nextafter(static_cast<float>(error), std::numeric_limits<float>::infinity());
 }
 

@@ -11,7 +11,8 @@ void PackedTile::decode(const VectorArray& vectors, std::span<const std::uint32_
     size_ = members.size();
     stride_ = vectors.padded;
     if (floats_.size() < size_ * stride_) floats_.resize(size_ * stride_);
-    for (std::size_t i = 0; i < size_; ++i) load_vector(vectors[members[i]], stride_, floats_.data() + i * stride_);
+    for (std::size_t i = 0; i < size_; ++i)
+        load_vector(vectors[members[i]], stride_, floats_.data() + i * stride_);
 }
 
 void PackedTile::subtract_center() {
@@ -35,7 +36,8 @@ void PackedTile::pack_around_mean(const VectorArray& vectors, std::span<const st
     quantize();
 }
 
-void PackedTile::pack_around(const VectorArray& vectors, std::span<const std::uint32_t> members, const float* center) {
+void PackedTile::pack_around(const VectorArray& vectors, std::span<const std::uint32_t> members,
+                             const float* center) {
     decode(vectors, members);
     center_.assign(center, center + stride_);
     subtract_center();
@@ -52,7 +54,8 @@ void PackedTile::pack_in_frame_of(const PackedTile& other, const VectorArray& ve
     quantize();
 }
 
-// From floats_ (relative to the centre) to rows, panels, bias and norms. A scale of 0 means: the one that fits.
+// From floats_ (relative to the centre) to rows, panels, bias and norms. A scale of 0 means: the one that
+// fits.
 void PackedTile::quantize() {
     const std::size_t total = size_ * stride_;
     if (scale_ == 0) {

@@ -20,3 +20,12 @@
 #undef PGDLLEXPORT
 #define PGDLLEXPORT __attribute__((visibility("default")))
 #endif
+
+// Where a relation's file is: a RelFileNode until 15, a RelFileLocator since.
+inline const auto& relation_locator(Relation relation) {
+#if PG_VERSION_NUM >= 160000
+    return relation->rd_locator;
+#else
+    return relation->rd_node;
+#endif
+}

@@ -1,0 +1,86 @@
+// Appending to the pending area. See pending.hpp.
+#include "storage/pending.hpp"
+
+namespace vecidx {
+namespace {
+
+void put(const NodeLayout& layout, Page page, const PendingRow& row) {
+    PageTail& tail = page_tail(page);
+    const std::size_t width = pending_entry_bytes(layout);
+    std::byte* at = page_contents(page) + tail.count * width;
+    std::memcpy(at, &row.entry, sizeof(PendingEntry));
+    if (layout.own_place == OwnPlace::kInline)
+        std::memcpy(at + sizeof(PendingEntry), row.vector, stored_bytes(OwnFormat::kF16, layout.padded));
+    ++tail.count;
+    set_used(page, tail.count * width);
+}
+
+bool has_room(const NodeLayout& layout, Page page) {
+    const PageTail& tail = page_tail(page);
+    return tail.kind == PageKind::kPending && (tail.flags & kPendingClosed) == 0 &&
+           tail.next == InvalidBlockNumber && tail.count < pending_entries_per_page(layout);
+}
+
+// Appends to `block` if that is still an open page at the tail.
+bool try_append(Relation index, const NodeLayout& layout, BlockNumber block, const PendingRow& row) {
+    if (block == InvalidBlockNumber) return false;
+    const Buffer buffer = ReadBuffer(index, block);
+    LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+    check_page(index, block, BufferGetPage(buffer));
+    if (!has_room(layout, BufferGetPage(buffer))) {
+        UnlockReleaseBuffer(buffer);
+        return false;
+    }
+    PageChange change(index);
+    put(layout, change.adopt(buffer), row);
+    change.commit();
+    return true;
+}
+
+// Adds a page with the row at the end of the chain, unless somebody else has just done so. Returns the tail.
+BlockNumber extend_chain(Relation index, const PendingRow& row, bool* done) {
+    PageChange change(index);
+    Meta* meta = page_contents<Meta>(change.edit(kMetaBlock, PageKind::kMeta));
+    const NodeLayout& layout = meta->shape.layout;
+    const BlockNumber old_tail = meta->pending_tail;
+    Page tail = nullptr;
+    if (old_tail != InvalidBlockNumber) {
+        tail = change.edit(old_tail, PageKind::kPending);
+        if (has_room(layout, tail)) {
+            change.cancel();
+            return old_tail;
+        }
+    }
+    BlockNumber block;
+    const Page page = change.create(PageKind::kPending, &block);
+    page_tail(page).sequence = ++meta->pending_sequence;
+    put(layout, page, row);
+    if (tail != nullptr)
+        page_tail(tail).next = block;
+    else
+        meta->pending_head = block;
+    meta->pending_tail = block;
+    ++meta->pending_pages;
+    change.commit();
+    *done = true;
+    return block;
+}
+
+}  // namespace
+
+void append_pending(Relation index, const PendingRow& row) {
+    IndexCache* cache = peek_cache(index);
+    if (cache == nullptr) cache = index_cache(index, read_meta(index));
+    while (!try_append(index, cache->shape.layout, cache->pending_tail, row)) {
+        const BlockNumber tail = read_meta(index).pending_tail;
+        if (tail != cache->pending_tail) {
+            cache->pending_tail = tail;
+            continue;
+        }
+        bool done = false;
+        cache->pending_tail = extend_chain(index, row, &done);
+        if (done) return;
+    }
+}
+
+}  // namespace vecidx
