@@ -42,7 +42,7 @@ sub fill_vectors
 	my ($node, $table, %opt) = @_;
 	my ($rows, $dims, $first, $seed) = ($opt{rows}, $opt{dims}, $opt{first} // 1, $opt{seed} // 1);
 	my $last = $first + $rows - 1;
-	my $vector = random_vector("$seed * 1000000000 + i", $dims);
+	my $vector = random_vector("$seed::bigint * 1000000000 + i", $dims);
 	$node->safe_psql('postgres', qq(
 		CREATE TABLE IF NOT EXISTS $table (id int PRIMARY KEY, embedding vector($dims));
 		INSERT INTO $table SELECT i, $vector FROM generate_series($first, $last) i;
@@ -58,7 +58,7 @@ sub recall
 	my ($node, $table, %opt) = @_;
 	my ($k, $queries, $op) = ($opt{k} // 10, $opt{queries} // 50, $opt{operator} // '<->');
 	my ($where, $column, $settings) = ($opt{where} // 'true', $opt{column} // 'embedding', $opt{settings} // '');
-	my $query = random_vector(($opt{seed} // 99) . ' * 1000000000 + i', $opt{dims});
+	my $query = random_vector(($opt{seed} // 99) . '::bigint * 1000000000 + i', $opt{dims});
 	my $nearest = "SELECT $column $op query AS distance FROM $table WHERE $where ORDER BY $column $op query LIMIT $k";
 	return $node->safe_psql('postgres', qq(
 		$settings;
