@@ -38,7 +38,6 @@ REGRESS_OPTS = --inputdir=test --load-extension=vecidx
 ISOLATION := $(sort $(notdir $(basename $(wildcard test/specs/*.spec))))
 ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=vecidx
 PROVE_TESTS := $(sort $(wildcard test/t/*.pl))
-PROVE_FLAGS += -I test/perl
 # TAP tests start servers, which root must not; `make check` hands them to another user.
 ifneq (0,$(shell id -u))
 TAP_TESTS := $(if $(PROVE_TESTS),1)
@@ -50,6 +49,7 @@ PG_CONFIG ?= pg_config
 PGXS := $(wildcard $(shell $(PG_CONFIG) --pgxs 2>/dev/null))
 ifneq (,$(PGXS))
 include $(PGXS)
+PROVE_FLAGS += -I test/perl
 else
 all install installcheck:
 	@echo "$(PG_CONFIG) finds no server headers: 'make check' installs them, or set PG_CONFIG" >&2; exit 1

@@ -42,7 +42,7 @@ sub fill_vectors
 	my ($node, $table, %opt) = @_;
 	my ($rows, $dims, $first, $seed) = ($opt{rows}, $opt{dims}, $opt{first} // 1, $opt{seed} // 1);
 	my $last = $first + $rows - 1;
-	my $vector = random_vector("$seed::bigint * 1000000000 + i", $dims);
+	my $vector = random_vector("${seed}::bigint * 1000000000 + i", $dims);
 	$node->safe_psql('postgres', qq(
 		CREATE TABLE IF NOT EXISTS $table (id int PRIMARY KEY, embedding vector($dims));
 		INSERT INTO $table SELECT i, $vector FROM generate_series($first, $last) i;
