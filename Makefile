@@ -70,19 +70,27 @@ endif
 CALM_OBJS = $(CALM_SOURCES:src/%.cpp=$(BUILD)/calm/%.o)
 UNIT_PROGRAMS = $(sort $(patsubst test/unit/%.cpp,$(BUILD)/unit/%,$(wildcard test/unit/*_test.cpp)))
 BENCH_PROGRAMS = $(sort $(patsubst bench/%.cpp,$(BUILD)/bench/%,$(wildcard bench/*.cpp)))
-PROGRAM_FLAGS = -std=c++20 -O2 -g $(WARNINGS) -MMD -MP -I. -Iinclude -Isrc
+DEMO_PROGRAMS = $(BUILD)/bench/generate $(BUILD)/bench/copy_binary
+PROGRAM_FLAGS = -std=c++20 -O3 -g $(WARNINGS) -MMD -MP -I. -Iinclude -Isrc
 
 $(BUILD)/calm/%.o: src/%.cpp
 	@mkdir -p $(@D)
 	$(CXX) $(LIBRARY_FLAGS) -g -Iinclude -Isrc $(ISA_FLAGS) $(SANITIZERS) -c $< -o $@
 
+link = $(CXX) $(PROGRAM_FLAGS) $(SANITIZERS) $(filter %.cpp %.o,$^) -o $@
+
 $(BUILD)/unit/%: test/unit/%.cpp $(CALM_OBJS)
 	@mkdir -p $(@D)
-	$(CXX) $(PROGRAM_FLAGS) $(SANITIZERS) $< $(CALM_OBJS) -o $@ -lgtest_main -lgtest -pthread
+	$(link) -lgtest_main -lgtest -pthread
 
 $(BUILD)/bench/%: bench/%.cpp $(CALM_OBJS)
 	@mkdir -p $(@D)
-	$(CXX) $(PROGRAM_FLAGS) -O3 $(SANITIZERS) $< $(CALM_OBJS) -o $@ -pthread
+	$(link) -pthread
+
+# What the demo needs stands alone.
+$(DEMO_PROGRAMS): $(BUILD)/bench/%: bench/%.cpp
+	@mkdir -p $(@D)
+	$(link)
 
 # Each SIMD level is one file with its own flags; the level is chosen at load (src/simd/dispatch.cpp).
 ifneq (,$(filter x86_64-%,$(shell $(CXX) -dumpmachine)))
@@ -91,7 +99,7 @@ ifneq (,$(filter x86_64-%,$(shell $(CXX) -dumpmachine)))
 src/simd/%.o: override CXXFLAGS += $(ISA_FLAGS)
 endif
 
-.PHONY: unit bench lint
+.PHONY: unit bench demo-programs lint format
 unit: $(UNIT_PROGRAMS)
 	@status=0; for program in $^; do \
 		echo "$$program"; \
@@ -100,8 +108,13 @@ unit: $(UNIT_PROGRAMS)
 
 bench: $(BENCH_PROGRAMS)
 
+demo-programs: $(DEMO_PROGRAMS)
+
 lint:
 	@test/lint
+
+format:
+	@test/lint --format
 
 -include $(SOURCES:.cpp=.d) $(CALM_OBJS:.o=.d) $(UNIT_PROGRAMS:=.d) $(BENCH_PROGRAMS:=.d)
 
