@@ -11,9 +11,19 @@
 namespace vecidx {
 namespace {
 
-// Relative rounding of an embedding (rotation, shift of origin) and of the SQL operators' float sums, with
-// room to spare.
+// Relative rounding of an embedding (rotation, lift, shift of origin), with room to spare.
 constexpr double kRounding = 2e-6;
+
+// What each term adds to the relative error of a float sum: half a unit in the last place of the sum.
+constexpr double kSumRounding = 0x1p-24;
+
+// What each term can lose when it falls below the normal floats.
+constexpr double kUnderflow = 0x1p-149;
+
+// A float sum that overflowed was at least this.
+double finite(double sum) {
+    return std::min<double>(sum, std::numeric_limits<float>::max());
+}
 
 double squared_norm(const float* x, std::size_t n) {
     double sum = 0;
@@ -82,7 +92,9 @@ float Space::storage_error(const float* exact, const StoredVector& stored) const
 
 SpaceQuery embed_query(const Space& space, const float* q, double max_norm_squared, float* y) {
     const double norm_squared = space.embed(q, y);
-    SpaceQuery query{space.metric, false, std::sqrt(norm_squared), 1};
+    const auto terms = static_cast<double>(space.padded);
+    SpaceQuery query{space.metric,      false, std::sqrt(norm_squared), 1, kRounding + kSumRounding * terms,
+                     kUnderflow * terms};
     if (space.metric == Metric::kCosine) {
         query.undefined = norm_squared == 0;
         query.norm = 1;
@@ -99,14 +111,20 @@ SpaceQuery embed_query(const Space& space, const float* q, double max_norm_squar
 
 double SpaceQuery::lower_bound(double l2_squared, double l1, double error, double norm_squared) const {
     if (undefined) return std::numeric_limits<double>::quiet_NaN();
-    if (metric == Metric::kL1) return std::max(0.0, l1 * (1 - kRounding) - error - kRounding * norm);
     if (metric == Metric::kInnerProduct) {
-        const double dot = (norm * norm + norm_squared - l2_squared) / 2;
-        const double slack = error * norm + kRounding * (norm * norm + norm_squared);
-        return -scale * (dot + slack);
+        l2_squared = finite(l2_squared);
+        const double sizes = norm * norm + norm_squared;
+        const double slack = error * norm + rounding * (sizes + l2_squared) + underflow;
+        const double bound = -scale * ((sizes - l2_squared) / 2 + slack) - underflow;
+        return std::isnan(bound) ? -std::numeric_limits<double>::infinity() : bound;
     }
-    const double distance = std::max(0.0, std::sqrt(l2_squared) * (1 - kRounding) - error - kRounding * norm);
-    return metric == Metric::kCosine ? distance * distance / 2 : distance;
+    const double slack = error + kRounding * norm;
+    // A NaN, of an embedding that overflowed, becomes 0: it is the second argument of max.
+    if (metric == Metric::kL1) return std::max(0.0, finite(l1) * (1 - 2 * rounding) - slack - underflow);
+    const double distance = std::sqrt(std::max(0.0, finite(l2_squared) - 2 * underflow));
+    const double nearest = std::max(0.0, distance * (1 - rounding) - slack);
+    // Near 0 the operator's cosine is off by the rounding of sums of size 1.
+    return metric == Metric::kCosine ? std::max(0.0, nearest * nearest / 2 - rounding) : nearest;
 }
 
 }  // namespace vecidx
