@@ -23,8 +23,9 @@ struct StoredVector {
     OwnFormat format;
 };
 
-// Writes z (padded floats) to `data` and returns its unit: a power of two for halves, max |z| / 127 for 8
-// bits.
+// Writes z (padded finite floats) to `data` (stored_bytes) and returns its unit: for halves the largest power
+// of two not above max |z| (2^-125 to 2^126), for 8 bits max |z| / 127, never subnormal; 1 for a zero vector.
+// A half is off by at most 2^-11 of the value or 2^-25 of the unit, whichever is more; a byte by half a unit.
 float store_vector(OwnFormat format, const float* z, std::size_t padded, void* data);
 
 // The inverse, up to rounding.

@@ -3,11 +3,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace vecidx {
 namespace {
 
 constexpr std::size_t kChunk = 64;
+
+// 127 times this is just below the largest float.
+constexpr float kLargestByteUnit = 0x1.0204p121f;
 
 float max_abs(const float* z, std::size_t n) {
     float m = 0;
@@ -28,7 +32,8 @@ float power_of_two_below(float m) {
 float store_vector(OwnFormat format, const float* z, std::size_t padded, void* data) {
     const float largest = max_abs(z, padded);
     if (format == OwnFormat::kI8) {
-        const float unit = largest == 0 ? 1 : std::max(largest / 127, std::numeric_limits<float>::min());
+        const float unit =
+            largest == 0 ? 1 : std::clamp(largest / 127, std::numeric_limits<float>::min(), kLargestByteUnit);
         const float inverse = 1 / unit;
         auto* out = static_cast<std::int8_t*>(data);
         for (std::size_t i = 0; i < padded; ++i)
