@@ -1,5 +1,5 @@
 // The graph of a build in progress: for each row a bounded list of neighbours with their distances, first as
-// a reservoir of candidates (sorted, the nearest stay), then as the node's edges.
+// a reservoir of candidates (reservoir.hpp), then as the node's edges.
 #pragma once
 
 #include <algorithm>
@@ -37,19 +37,12 @@ class Adjacency {
         return true;
     }
 
-    // Lets a candidate into a sorted reservoir unless it is there or too far.
-    void offer(std::size_t row, Neighbor candidate) {
-        Neighbor* first = entries_.data() + row * capacity_;
-        std::size_t size = sizes_[row];
-        if (size == capacity_ && !(candidate < first[size - 1])) return;
-        bool there = false;
-        for (std::size_t i = 0; i < size; ++i) there |= first[i].id == candidate.id;
-        if (there) return;
-        if (size == capacity_) --size;
-        Neighbor* at = std::upper_bound(first, first + size, candidate);
-        std::move_backward(at, first + size, first + size + 1);
-        *at = candidate;
-        sizes_[row] = static_cast<std::uint16_t>(size + 1);
+    // A row's list, to be changed in place, and its new, shorter length.
+    std::span<Neighbor> edit(std::size_t row) { return {entries_.data() + row * capacity_, sizes_[row]}; }
+    void truncate(std::size_t row, std::size_t size) { sizes_[row] = static_cast<std::uint16_t>(size); }
+
+    void prefetch_end(std::size_t row) const {
+        __builtin_prefetch(entries_.data() + row * capacity_ + sizes_[row], 1);
     }
 
   private:

@@ -71,6 +71,15 @@ struct Tile {
     std::size_t stride;  // dimensions, a multiple of 4 (zero padded)
 };
 
+// Of a vector packed to 8 bits: the sum of its values and of their squares.
+struct PackedSums {
+    std::int32_t sum;
+    std::int32_t norm;
+};
+
+// Lanes that `lane_minima` keeps apart.
+inline constexpr std::size_t kMinimaLanes = 32;
+
 struct Kernels {
     SimdLevel level;
     const char* name;  // as SHOW vecidx.simd prints it: "scalar", "sse2", "avx2", "avx512", "neon"
@@ -99,6 +108,25 @@ struct Kernels {
     // `rows`), j < 16 * panel_count of `columns` (from panel 0). Exact in int32.
     void (*dot_tile)(const Tile& rows, std::size_t first_row, std::size_t row_count, const Tile& columns,
                      std::size_t panel_count, std::int32_t* out, std::size_t out_stride);
+
+    // Packing of a stored vector around a centre c. largest_*: max |unit x[i] - c[i]|. pack_*: writes
+    // row[i] = v + 128 for v = (unit x[i] - c[i]) * inverse, rounded (halves up) and cut to -127 .. 127.
+    float (*largest_f16)(const float* c, const f16* x, float unit, std::size_t n);
+    float (*largest_i8)(const float* c, const std::int8_t* x, float unit, std::size_t n);
+    PackedSums (*pack_f16)(const float* c, const f16* x, float unit, float inverse, std::uint8_t* row,
+                           std::size_t n);
+    PackedSums (*pack_i8)(const float* c, const std::int8_t* x, float unit, float inverse, std::uint8_t* row,
+                          std::size_t n);
+
+    // Keys norms[j] - 2 dots[j], which order a row of dot products as its squared distances.
+    // lane_minima: minima[l] = the least key of the columns j with j % 32 = l; the largest integer where
+    // there is none.
+    // keys_up_to: the columns with a key of at most `limit`, ascending; `columns` has room for n. Returns how
+    // many.
+    void (*lane_minima)(const std::int32_t* dots, const std::int32_t* norms, std::size_t n,
+                        std::int32_t* minima);
+    std::size_t (*keys_up_to)(const std::int32_t* dots, const std::int32_t* norms, std::size_t n,
+                              std::int32_t limit, std::uint32_t* columns);
 };
 
 // The table in force. Never null, cheap, and constant unless set_simd_level is called.

@@ -11,7 +11,9 @@
 #include "vecidx/progress.hpp"
 #include "vecidx/prune.hpp"
 #include "vecidx/random.hpp"
+#include "vecidx/rank_sort.hpp"
 #include "vecidx/tile.hpp"
+#include "vecidx/visited.hpp"
 
 namespace vecidx {
 
@@ -21,6 +23,7 @@ struct LinkInput {
     const VectorArray& vectors;
     std::span<const std::uint32_t> rows;
     std::span<const std::uint32_t> position;  // of each row in `rows`
+    std::span<const std::uint32_t> order;     // the rows so that near ones follow each other: for the cache
     const Adjacency& pinned;                  // by position
     PruneParams params;
 };
@@ -28,15 +31,24 @@ struct LinkInput {
 class Linker {
   public:
     Linker(const LinkInput& input, std::pmr::memory_resource* memory, const Progress& progress)
-        : in_(input), progress_(progress), pruner_(memory), merged_(memory), kept_(memory), memory_(memory) {}
+        : in_(input),
+          progress_(progress),
+          pruner_(memory),
+          merged_(memory),
+          kept_(memory),
+          seen_(memory, 256),
+          sort_(memory),
+          memory_(memory) {}
 
-    // Replaces each list of candidates by the node's edges: the pinned first, then what RobustPrune keeps.
+    // Replaces each list of candidates (sorted, without repetition) by the node's edges: the pinned first,
+    // then what RobustPrune keeps.
     void prune_all(Adjacency& lists);
 
     // Adds y -> x for every x -> y; where that makes more than the degree, prunes again.
     void add_reverse_edges(Adjacency& lists);
 
   private:
+    void start_seen(std::span<const Neighbor> list);
     void prune_one(Adjacency& lists, std::size_t at);
     void take_reverse(Adjacency& lists, std::size_t at, std::span<const Neighbor> incoming);
 
@@ -45,6 +57,8 @@ class Linker {
     Pruner pruner_;
     std::pmr::vector<Neighbor> merged_;
     std::pmr::vector<Neighbor> kept_;
+    Visited seen_;
+    RankSort sort_;
     std::pmr::memory_resource* memory_;
 };
 

@@ -23,9 +23,8 @@ class Pruner {
         : tile_(memory),
           members_(memory),
           center_(memory),
-          own_(memory),
           dots_(memory),
-          covered_(memory),
+          kept_norms_(memory),
           kept_(memory) {}
 
     // Prunes the candidates of the vector at row x. `candidates` is sorted by distance, without x and without
@@ -35,14 +34,13 @@ class Pruner {
                                     std::span<const Neighbor> candidates, const PruneParams& params);
 
   private:
-    void cover(std::size_t kept, float alpha);
+    bool covered(std::size_t t, const std::int32_t* dots, float alpha) const;
 
     PackedTile tile_;
     std::pmr::vector<std::uint32_t> members_;
     std::pmr::vector<float> center_;
-    std::pmr::vector<std::int32_t> own_;  // squared distance of each candidate from x, in the tile's units
     std::pmr::vector<std::int32_t> dots_;
-    std::pmr::vector<std::uint8_t> covered_;
+    std::pmr::vector<std::int32_t> kept_norms_;  // of each candidate; out of reach while it is not kept
     std::pmr::vector<Neighbor> kept_;
 };
 

@@ -26,21 +26,26 @@ struct VectorArray {
     StoredVector operator[](std::size_t i) const {
         return {data + i * stored_bytes(format, padded), units[i], format};
     }
+    void prefetch(std::size_t i) const {
+        const std::size_t bytes = stored_bytes(format, padded);
+        __builtin_prefetch(units + i);
+        for (std::size_t at = 0; at < bytes; at += 64) __builtin_prefetch(data + i * bytes + at);
+    }
 };
 
 class PackedTile {
   public:
     explicit PackedTile(std::pmr::memory_resource* memory)
-        : floats_(memory), center_(memory), rows_(memory), panels_(memory), bias_(memory), norms_(memory) {}
+        : center_(memory), rows_(memory), panels_(memory), bias_(memory), norms_(memory) {}
 
-    // Packs the members in a frame around their mean, scaled to their largest coordinate.
+    // Packs the members in a frame around their mean (that of a sample), scaled to their largest coordinate.
     void pack_around_mean(const VectorArray& vectors, std::span<const std::uint32_t> members);
 
     // The same around a given centre (padded floats).
     void pack_around(const VectorArray& vectors, std::span<const std::uint32_t> members, const float* center);
 
-    // Packs in another tile's frame, so that rows of this one meet panels of that one. Coordinates out of
-    // range are cut.
+    // Packs rows only, in another tile's frame, so that they meet its panels. Coordinates out of range are
+    // cut.
     void pack_in_frame_of(const PackedTile& other, const VectorArray& vectors,
                           std::span<const std::uint32_t> members);
 
@@ -51,11 +56,11 @@ class PackedTile {
     float unit() const { return scale_ * scale_; }               // squared distance per integer unit
 
   private:
-    void decode(const VectorArray& vectors, std::span<const std::uint32_t> members);
-    void subtract_center();
-    void quantize();
+    void set_mean(const VectorArray& vectors, std::span<const std::uint32_t> members);
+    void fit_scale(const VectorArray& vectors, std::span<const std::uint32_t> members);
+    void pack_rows(const VectorArray& vectors, std::span<const std::uint32_t> members);
+    void fill_panels();
 
-    std::pmr::vector<float> floats_;
     std::pmr::vector<float> center_;
     std::pmr::vector<std::uint8_t> rows_;
     std::pmr::vector<std::int8_t> panels_;

@@ -8,6 +8,7 @@
 #include "vecidx/nearest.hpp"
 #include "vecidx/partition.hpp"
 #include "vecidx/prune.hpp"
+#include "vecidx/reservoir.hpp"
 
 namespace vecidx {
 namespace {
@@ -30,7 +31,8 @@ class Build {
   private:
     void one_leaf(std::span<const std::uint32_t> leaf);
     void offer_both_ways(std::span<const std::uint32_t> leaf, std::span<const std::uint32_t> position,
-                         Adjacency& lists);
+                         Reservoirs& reservoirs) const;
+    bool found(std::size_t i, std::size_t j) const;
 
     const VectorArray& vectors_;
     std::span<const std::uint32_t> rows_;
@@ -67,24 +69,35 @@ void Build::one_leaf(std::span<const std::uint32_t> leaf) {
     }
 }
 
+// Whether j is among the nearest of i.
+bool Build::found(std::size_t i, std::size_t j) const {
+    bool there = false;
+    for (std::size_t at = 0; at < found_count_[i]; ++at) there |= found_[i * params_.per_leaf + at].id == j;
+    return there;
+}
+
 void Build::offer_both_ways(std::span<const std::uint32_t> leaf, std::span<const std::uint32_t> position,
-                            Adjacency& lists) {
+                            Reservoirs& reservoirs) const {
     for (std::size_t i = 0; i < leaf.size(); ++i) {
         const std::uint32_t row = position[leaf[i]];
         for (std::size_t j = 0; j < found_count_[i]; ++j) {
             const Neighbor n = found_[i * params_.per_leaf + j];
-            lists.offer(row, {n.distance, leaf[n.id]});
-            lists.offer(position[leaf[n.id]], {n.distance, leaf[i]});
+            reservoirs.offer(row, {n.distance, leaf[n.id]});
+            if (!found(n.id, i)) reservoirs.offer(position[leaf[n.id]], {n.distance, leaf[i]});
         }
     }
 }
 
 void Build::leaf_candidates(const Leaves& leaves, std::span<const std::uint32_t> position, Adjacency& lists) {
+    Reservoirs reservoirs(lists, params_.reservoir, memory_);
     for (std::size_t i = 0; i < leaves.count(); ++i) {
         progress_(Phase::kLeaves, i, leaves.count());
-        one_leaf(leaves.leaf(i));
-        offer_both_ways(leaves.leaf(i), position, lists);
+        const std::span<const std::uint32_t> leaf = leaves.leaf(i);
+        one_leaf(leaf);
+        for (const std::uint32_t row : leaf) reservoirs.prefetch(position[row]);
+        offer_both_ways(leaf, position, reservoirs);
     }
+    for (std::size_t at = 0; at < lists.rows(); ++at) reservoirs.settle(at);
 }
 
 // For a small set: all others, sorted, are each row's candidates.
@@ -162,21 +175,25 @@ void build_rows(Context& c, std::span<const std::uint32_t> rows, Adjacency& list
     Adjacency pinned(rows.size(), small ? 0 : params.degree / 2, c.memory);
     if (!small) pin_skeleton(c, rows, position, pinned);
 
-    lists = Adjacency(rows.size(), small ? std::max(rows.size(), params.degree) : params.reservoir, c.memory);
+    const std::size_t capacity =
+        small ? std::max(rows.size(), params.degree) : Reservoirs::capacity_for(params.reservoir);
+    lists = Adjacency(rows.size(), capacity, c.memory);
     Build build(c.vectors, rows, params, c.memory, c.progress);
+    std::pmr::vector<std::uint32_t> near_order(rows.begin(), rows.end(), c.memory);
     if (small) {
         build.all_candidates(lists);
-        if (order != nullptr) order->assign(rows.begin(), rows.end());
     } else {
         Leaves leaves(c.memory);
         const PartitionParams partitioning{params.leaf_size, params.fan_out, 2000};
         partition(c.vectors, rows, partitioning, c.random, c.progress, leaves);
         build.leaf_candidates(leaves, position, lists);
-        if (order != nullptr) *order = std::move(leaves.order);
+        near_order = std::move(leaves.order);
     }
-    Linker linker({c.vectors, rows, position, pinned, {params.alpha, params.degree}}, c.memory, c.progress);
+    Linker linker({c.vectors, rows, position, near_order, pinned, {params.alpha, params.degree}}, c.memory,
+                  c.progress);
     linker.prune_all(lists);
     linker.add_reverse_edges(lists);
+    if (order != nullptr) *order = std::move(near_order);
 }
 
 }  // namespace

@@ -9,10 +9,6 @@ namespace {
 
 constexpr std::size_t kReportEvery = 256;
 
-bool contains(std::span<const Neighbor> list, NodeId id) {
-    return std::any_of(list.begin(), list.end(), [id](const Neighbor& n) { return n.id == id; });
-}
-
 // Most candidates that one prune looks at: a hub may have thousands of incoming edges.
 constexpr std::size_t kMostCandidates = 256;
 
@@ -21,7 +17,6 @@ constexpr std::size_t kMostCandidates = 256;
 // Prunes merged_ (sorted candidates) into the edges of the row at `at`.
 void Linker::prune_one(Adjacency& lists, std::size_t at) {
     const std::span<const Neighbor> pinned = in_.pinned.of(at);
-    if (merged_.size() > kMostCandidates) merged_.resize(kMostCandidates);
     const PruneParams params{in_.params.alpha, in_.params.degree - pinned.size()};
     const std::span<const Neighbor> kept = pruner_.prune(in_.vectors, in_.rows[at], merged_, params);
     kept_.assign(pinned.begin(), pinned.end());
@@ -30,27 +25,41 @@ void Linker::prune_one(Adjacency& lists, std::size_t at) {
 }
 
 void Linker::prune_all(Adjacency& lists) {
-    for (std::size_t at = 0; at < in_.rows.size(); ++at) {
-        if (at % kReportEvery == 0) progress_(Phase::kPrune, at, in_.rows.size());
+    for (std::size_t i = 0; i < in_.order.size(); ++i) {
+        if (i % kReportEvery == 0) progress_(Phase::kPrune, i, in_.order.size());
+        const std::size_t at = in_.position[in_.order[i]];
+        const std::span<const Neighbor> pinned = in_.pinned.of(at), candidates = lists.of(at);
         merged_.clear();
-        for (const Neighbor& n : lists.of(at))
-            if (!contains(in_.pinned.of(at), n.id)) merged_.push_back(n);
+        if (pinned.empty()) {
+            merged_.assign(candidates.begin(), candidates.end());
+        } else {
+            start_seen(pinned);
+            for (const Neighbor& n : candidates)
+                if (seen_.insert(n.id)) merged_.push_back(n);
+        }
         prune_one(lists, at);
     }
 }
 
+void Linker::start_seen(std::span<const Neighbor> list) {
+    seen_.clear();
+    for (const Neighbor& n : list) seen_.insert(n.id);
+}
+
 void Linker::take_reverse(Adjacency& lists, std::size_t at, std::span<const Neighbor> incoming) {
     const std::span<const Neighbor> own = lists.of(at);
+    start_seen(own);
     merged_.clear();
     for (const Neighbor& n : incoming)
-        if (!contains(own, n.id)) merged_.push_back(n);
+        if (seen_.insert(n.id)) merged_.push_back(n);
     if (own.size() + merged_.size() <= in_.params.degree) {
         for (const Neighbor& n : merged_) lists.append(at, n);
         return;
     }
     merged_.insert(merged_.end(), own.begin() + static_cast<std::ptrdiff_t>(in_.pinned.of(at).size()),
                    own.end());
-    std::sort(merged_.begin(), merged_.end());
+    sort_.sort_front(merged_, kMostCandidates);
+    if (merged_.size() > kMostCandidates) merged_.resize(kMostCandidates);
     prune_one(lists, at);
 }
 
@@ -65,8 +74,9 @@ void Linker::add_reverse_edges(Adjacency& lists) {
     for (std::size_t at = 0; at < n; ++at)
         for (const Neighbor& e : lists.of(at))
             incoming[fill[in_.position[e.id]]++] = {e.distance, in_.rows[at]};
-    for (std::size_t at = 0; at < n; ++at) {
-        if (at % kReportEvery == 0) progress_(Phase::kReverse, at, n);
+    for (std::size_t i = 0; i < n; ++i) {
+        if (i % kReportEvery == 0) progress_(Phase::kReverse, i, n);
+        const std::size_t at = in_.position[in_.order[i]];
         take_reverse(lists, at, std::span(incoming).subspan(offsets[at], offsets[at + 1] - offsets[at]));
     }
 }

@@ -4,6 +4,14 @@
 #include <algorithm>
 
 namespace vecidx {
+namespace {
+
+constexpr std::size_t kRowBlock = 8;
+
+// Greater than any key of a kept candidate, small enough that no key with it overflows.
+constexpr std::int32_t kFarNorm = 1 << 30;
+
+}  // namespace
 
 std::span<const Neighbor> Pruner::prune(const VectorArray& vectors, std::uint32_t x,
                                         std::span<const Neighbor> candidates, const PruneParams& params) {
@@ -13,30 +21,35 @@ std::span<const Neighbor> Pruner::prune(const VectorArray& vectors, std::uint32_
     center_.resize(vectors.padded);
     load_vector(vectors[x], vectors.padded, center_.data());
     tile_.pack_around(vectors, members_, center_.data());
-    // Centred at x, a candidate's norm is its distance from x.
-    own_.assign(tile_.norms(), tile_.norms() + n);
-    dots_.resize(tile_.panel_count() * kBlockLanes);
-    covered_.assign(n, 0);
+    const std::size_t width = tile_.panel_count() * kBlockLanes;
+    dots_.resize(kRowBlock * width);
+    kept_norms_.assign(width, kFarNorm);
     kept_.clear();
-    for (std::size_t i = 0; i < n && kept_.size() < params.degree; ++i) {
-        if (covered_[i] != 0) continue;
-        kept_.push_back({tile_.unit() * static_cast<float>(own_[i]), candidates[i].id});
-        cover(i, params.alpha);
+    for (std::size_t first = 0; first < n && kept_.size() < params.degree; first += kRowBlock) {
+        const std::size_t count = std::min(kRowBlock, n - first);
+        const Tile tile = tile_.tile();
+        // Only what comes before a candidate can cover it.
+        kernels().dot_tile(tile, first, count, tile, ceil_div(first + count, kBlockLanes), dots_.data(),
+                           width);
+        for (std::size_t i = first; i < first + count && kept_.size() < params.degree; ++i) {
+            if (covered(i, dots_.data() + (i - first) * width, params.alpha)) continue;
+            kept_norms_[i] = tile_.norms()[i];
+            kept_.push_back({tile_.unit() * static_cast<float>(tile_.norms()[i]), candidates[i].id});
+        }
     }
     return kept_;
 }
 
-// Marks what candidate `kept` covers.
-void Pruner::cover(std::size_t kept, float alpha) {
-    const Tile tile = tile_.tile();
-    kernels().dot_tile(tile, kept, 1, tile, tile_.panel_count(), dots_.data(), dots_.size());
-    const std::int32_t* norms = tile_.norms();
-    const std::int32_t norm = norms[kept];
-    const std::size_t n = tile_.size();
-    for (std::size_t t = 0; t < n; ++t) {
-        const auto apart = static_cast<float>(norm + norms[t] - 2 * dots_[t]);
-        covered_[t] |= static_cast<std::uint8_t>(alpha * apart <= static_cast<float>(own_[t]));
-    }
+// Whether a kept candidate covers candidate t, given the dot products of t. The tile is centred at x, so a
+// norm is a distance from x.
+bool Pruner::covered(std::size_t t, const std::int32_t* dots, float alpha) const {
+    std::int32_t minima[kMinimaLanes];
+    kernels().lane_minima(dots, kept_norms_.data(), t, minima);
+    std::int32_t least = minima[0];
+    for (const std::int32_t m : minima) least = std::min(least, m);
+    if (least > kFarNorm / 2) return false;
+    const std::int32_t norm = tile_.norms()[t];
+    return alpha * static_cast<float>(norm + least) <= static_cast<float>(norm);
 }
 
 }  // namespace vecidx

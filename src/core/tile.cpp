@@ -2,102 +2,116 @@
 #include "vecidx/tile.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 
 namespace vecidx {
+namespace {
 
-void PackedTile::decode(const VectorArray& vectors, std::span<const std::uint32_t> members) {
-    size_ = members.size();
-    stride_ = vectors.padded;
-    if (floats_.size() < size_ * stride_) floats_.resize(size_ * stride_);
-    for (std::size_t i = 0; i < size_; ++i)
-        load_vector(vectors[members[i]], stride_, floats_.data() + i * stride_);
+constexpr std::size_t kMeanSample = 256;
+constexpr std::size_t kAhead = 4;
+
+float largest(const Kernels& k, const float* center, const StoredVector& x, std::size_t n) {
+    return x.format == OwnFormat::kF16
+               ? k.largest_f16(center, static_cast<const f16*>(x.data), x.unit, n)
+               : k.largest_i8(center, static_cast<const std::int8_t*>(x.data), x.unit, n);
 }
 
-void PackedTile::subtract_center() {
-    for (std::size_t i = 0; i < size_; ++i) {
-        float* row = floats_.data() + i * stride_;
-        for (std::size_t d = 0; d < stride_; ++d) row[d] -= center_[d];
-    }
+PackedSums pack(const Kernels& k, const float* center, const StoredVector& x, float inverse,
+                std::uint8_t* row, std::size_t n) {
+    return x.format == OwnFormat::kF16
+               ? k.pack_f16(center, static_cast<const f16*>(x.data), x.unit, inverse, row, n)
+               : k.pack_i8(center, static_cast<const std::int8_t*>(x.data), x.unit, inverse, row, n);
 }
+
+}  // namespace
 
 void PackedTile::pack_around_mean(const VectorArray& vectors, std::span<const std::uint32_t> members) {
-    decode(vectors, members);
-    center_.assign(stride_, 0.0f);
-    for (std::size_t i = 0; i < size_; ++i) {
-        const float* row = floats_.data() + i * stride_;
-        for (std::size_t d = 0; d < stride_; ++d) center_[d] += row[d];
-    }
-    const float inverse = size_ > 0 ? 1.0f / static_cast<float>(size_) : 0;
-    for (float& c : center_) c *= inverse;
-    subtract_center();
-    scale_ = 0;
-    quantize();
+    set_mean(vectors, members);
+    fit_scale(vectors, members);
+    pack_rows(vectors, members);
+    fill_panels();
 }
 
 void PackedTile::pack_around(const VectorArray& vectors, std::span<const std::uint32_t> members,
                              const float* center) {
-    decode(vectors, members);
-    center_.assign(center, center + stride_);
-    subtract_center();
-    scale_ = 0;
-    quantize();
+    center_.assign(center, center + vectors.padded);
+    fit_scale(vectors, members);
+    pack_rows(vectors, members);
+    fill_panels();
 }
 
 void PackedTile::pack_in_frame_of(const PackedTile& other, const VectorArray& vectors,
                                   std::span<const std::uint32_t> members) {
-    decode(vectors, members);
     center_ = other.center_;
-    subtract_center();
     scale_ = other.scale_;
-    quantize();
+    pack_rows(vectors, members);
 }
 
-// From floats_ (relative to the centre) to rows, panels, bias and norms. A scale of 0 means: the one that
-// fits.
-void PackedTile::quantize() {
-    const std::size_t total = size_ * stride_;
-    if (scale_ == 0) {
-        float largest = 0;
-        for (std::size_t i = 0; i < total; ++i) largest = std::max(largest, std::fabs(floats_[i]));
-        scale_ = largest > 0 ? std::max(largest / 127, std::numeric_limits<float>::min()) : 1;
+void PackedTile::set_mean(const VectorArray& vectors, std::span<const std::uint32_t> members) {
+    const std::size_t n = vectors.padded, step = ceil_div(members.size(), kMeanSample);
+    center_.assign(2 * n, 0.0f);
+    float* row = center_.data() + n;
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < members.size(); i += step, ++count) {
+        load_vector(vectors[members[i]], n, row);
+        for (std::size_t d = 0; d < n; ++d) center_[d] += row[d];
     }
+    center_.resize(n);
+    const float inverse = count > 0 ? 1.0f / static_cast<float>(count) : 0;
+    for (float& c : center_) c *= inverse;
+}
+
+void PackedTile::fit_scale(const VectorArray& vectors, std::span<const std::uint32_t> members) {
+    const Kernels& k = kernels();
+    float most = 0;
+    for (std::size_t i = 0; i < members.size(); ++i) {
+        if (i + kAhead < members.size()) vectors.prefetch(members[i + kAhead]);
+        most = std::max(most, largest(k, center_.data(), vectors[members[i]], vectors.padded));
+    }
+    scale_ = most > 0 ? most / 127 : 1;
+}
+
+void PackedTile::pack_rows(const VectorArray& vectors, std::span<const std::uint32_t> members) {
+    size_ = members.size();
+    stride_ = vectors.padded;
     const std::size_t slots = panel_count() * kBlockLanes;
-    if (rows_.size() < total) rows_.resize(total);
-    if (panels_.size() < slots * stride_) panels_.resize(slots * stride_);
+    if (rows_.size() < size_ * stride_) rows_.resize(size_ * stride_);
     if (bias_.size() < slots) {
         bias_.resize(slots);
         norms_.resize(slots);
     }
+    const Kernels& k = kernels();
     const float inverse = 1 / scale_;
     for (std::size_t i = 0; i < size_; ++i) {
-        const float* row = floats_.data() + i * stride_;
-        std::uint8_t* out = rows_.data() + i * stride_;
-        std::int32_t sum = 0, norm = 0;
-        for (std::size_t d = 0; d < stride_; ++d) {
-            // Rounds by truncating a positive number: 128.5 + v, v in -127 .. 127.
-            const float v = std::clamp(row[d] * inverse, -127.0f, 127.0f);
-            const auto u = static_cast<std::int32_t>(v + 128.5f);
-            out[d] = static_cast<std::uint8_t>(u);
-            sum += u - 128;
-            norm += (u - 128) * (u - 128);
-        }
-        bias_[i] = -128 * sum;
-        norms_[i] = norm;
-        std::int8_t* panel = panels_.data() + i / kBlockLanes * kBlockLanes * stride_ + i % kBlockLanes * 4;
-        for (std::size_t d = 0; d < stride_; d += 4) {
-            std::uint32_t four;
-            std::memcpy(&four, out + d, 4);
-            four ^= 0x80808080U;
-            std::memcpy(panel + d * kBlockLanes, &four, 4);
-        }
+        if (i + kAhead < size_) vectors.prefetch(members[i + kAhead]);
+        const PackedSums sums =
+            pack(k, center_.data(), vectors[members[i]], inverse, rows_.data() + i * stride_, stride_);
+        bias_[i] = -128 * sums.sum;
+        norms_[i] = sums.norm;
     }
     // Lanes past the end are never read as results; zero keeps them harmless.
-    for (std::size_t i = size_; i < slots; ++i) {
-        bias_[i] = norms_[i] = 0;
-        std::int8_t* panel = panels_.data() + i / kBlockLanes * kBlockLanes * stride_ + i % kBlockLanes * 4;
-        for (std::size_t d = 0; d < stride_; d += 4) std::memset(panel + d * kBlockLanes, 0, 4);
+    std::fill(bias_.begin() + static_cast<std::ptrdiff_t>(size_),
+              bias_.begin() + static_cast<std::ptrdiff_t>(slots), 0);
+    std::fill(norms_.begin() + static_cast<std::ptrdiff_t>(size_),
+              norms_.begin() + static_cast<std::ptrdiff_t>(slots), 0);
+}
+
+void PackedTile::fill_panels() {
+    const std::size_t bytes = panel_count() * kBlockLanes * stride_;
+    if (panels_.size() < bytes) panels_.resize(bytes);
+    for (std::size_t first = 0; first < size_; first += kBlockLanes) {
+        const std::uint8_t* rows = rows_.data() + first * stride_;
+        std::int8_t* out = panels_.data() + first * stride_;
+        const std::size_t lanes = std::min(kBlockLanes, size_ - first);
+        if (lanes < kBlockLanes) std::memset(out, 0, kBlockLanes * stride_);
+        for (std::size_t d = 0; d < stride_; d += 4) {
+            for (std::size_t lane = 0; lane < lanes; ++lane) {
+                std::uint32_t four;
+                std::memcpy(&four, rows + lane * stride_ + d, 4);
+                four ^= 0x80808080U;
+                std::memcpy(out + d * kBlockLanes + 4 * lane, &four, 4);
+            }
+        }
     }
 }
 

@@ -67,6 +67,35 @@ struct Ops {
         const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
         return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
     }
+
+    static void store_bytes(std::uint8_t* p, Batch value) {
+        const __m256i numbers = _mm256_cvttps_epi32(value);
+        const __m128i words =
+            _mm_packs_epi32(_mm256_castsi256_si128(numbers), _mm256_extracti128_si256(numbers, 1));
+        _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(words, words));
+    }
+    static PackedSums packed_sums(const std::uint8_t* p, std::size_t n) {
+        __m256i sum = _mm256_setzero_si256(), norm = _mm256_setzero_si256();
+        std::size_t i = 0;
+        for (; i + 16 <= n; i += 16) {
+            const __m256i values =
+                _mm256_sub_epi16(_mm256_cvtepu8_epi16(load_128(p + i)), _mm256_set1_epi16(128));
+            sum = _mm256_add_epi32(sum, _mm256_madd_epi16(values, _mm256_set1_epi16(1)));
+            norm = _mm256_add_epi32(norm, _mm256_madd_epi16(values, values));
+        }
+        PackedSums sums = {add_all(sum), add_all(norm)};
+        for (; i < n; ++i) {
+            const std::int32_t value = p[i] - 128;
+            sums.sum += value;
+            sums.norm += value * value;
+        }
+        return sums;
+    }
+    static std::int32_t add_all(__m256i value) {
+        const __m128i four = _mm_add_epi32(_mm256_castsi256_si128(value), _mm256_extracti128_si256(value, 1));
+        const __m128i two = _mm_add_epi32(four, _mm_unpackhi_epi64(four, four));
+        return _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32(two, 1)));
+    }
 };
 
 // FastScan. A stream is one bit plane of one block; four of them share the look-up tables in registers.
@@ -223,6 +252,45 @@ void dot_tile(const Tile& rows, std::size_t first_row, std::size_t row_count, co
     }
 }
 
+// norms - 2 dots of 8 columns.
+__m256i keys_at(const std::int32_t* dots, const std::int32_t* norms) {
+    return _mm256_sub_epi32(load_256(norms), _mm256_slli_epi32(load_256(dots), 1));
+}
+
+void lane_minima(const std::int32_t* dots, const std::int32_t* norms, std::size_t n, std::int32_t* minima) {
+    constexpr std::size_t kVectors = kMinimaLanes / 8;
+    __m256i least[kVectors];
+    for (__m256i& l : least) l = _mm256_set1_epi32(0x7fffffff);
+    std::size_t j = 0;
+    for (; j + kMinimaLanes <= n; j += kMinimaLanes) {
+#pragma GCC unroll 8
+        for (std::size_t v = 0; v < kVectors; ++v)
+            least[v] = _mm256_min_epi32(least[v], keys_at(dots + j + 8 * v, norms + j + 8 * v));
+    }
+    for (std::size_t v = 0; v < kVectors; ++v)
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(minima + 8 * v), least[v]);
+    for (; j < n; ++j) {
+        const std::int32_t key = norms[j] - 2 * dots[j];
+        std::int32_t& lane = minima[j % kMinimaLanes];
+        lane = key < lane ? key : lane;
+    }
+}
+
+std::size_t keys_up_to(const std::int32_t* dots, const std::int32_t* norms, std::size_t n, std::int32_t limit,
+                       std::uint32_t* columns) {
+    std::size_t count = 0, j = 0;
+    for (; j + 8 <= n; j += 8) {
+        const __m256i over = _mm256_cmpgt_epi32(keys_at(dots + j, norms + j), _mm256_set1_epi32(limit));
+        auto hits = 0xffu ^ static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(over)));
+        for (; hits != 0; hits &= hits - 1)
+            columns[count++] =
+                static_cast<std::uint32_t>(j) + static_cast<std::uint32_t>(__builtin_ctz(hits));
+    }
+    for (; j < n; ++j)
+        if (norms[j] - 2 * dots[j] <= limit) columns[count++] = static_cast<std::uint32_t>(j);
+    return count;
+}
+
 using Floats = FloatKernels<Ops>;
 
 }  // namespace
@@ -242,6 +310,12 @@ constinit const Kernels kAvx2Kernels = {
     .from_f16 = Floats::convert<f16, float>,
     .scan = scan,
     .dot_tile = dot_tile,
+    .largest_f16 = Floats::largest<f16>,
+    .largest_i8 = Floats::largest<std::int8_t>,
+    .pack_f16 = Floats::pack<f16>,
+    .pack_i8 = Floats::pack<std::int8_t>,
+    .lane_minima = lane_minima,
+    .keys_up_to = keys_up_to,
 };
 
 }  // namespace vecidx

@@ -55,6 +55,25 @@ struct Ops {
 
     static Batch mul_add(Batch a, Batch b, Batch c) { return _mm512_fmadd_ps(a, b, c); }
     static float sum(Batch value) { return _mm512_reduce_add_ps(value); }
+
+    static void store_bytes(std::uint8_t* p, Batch value) {
+        const __m128i bytes = _mm512_cvtepi32_epi8(_mm512_cvttps_epi32(value));
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
+    }
+    // By products of bytes with bytes: the sum of squares as <b, b - 128> - 128 <1, b - 128>.
+    static PackedSums packed_sums(const std::uint8_t* p, std::size_t n) {
+        __m512i sum = _mm512_setzero_si512(), product = _mm512_setzero_si512();
+        const __m512i ones = _mm512_set1_epi8(1), flip = _mm512_set1_epi8(-128);
+        for (std::size_t i = 0; i < n; i += 64) {
+            const __mmask64 mask = n - i < 64 ? (std::uint64_t{1} << (n - i)) - 1 : ~std::uint64_t{0};
+            const __m512i bytes = _mm512_mask_loadu_epi8(flip, mask, p + i);
+            const __m512i values = _mm512_xor_si512(bytes, flip);
+            sum = _mm512_dpbusd_epi32(sum, ones, values);
+            product = _mm512_dpbusd_epi32(product, bytes, values);
+        }
+        const std::int32_t total = _mm512_reduce_add_epi32(sum);
+        return {total, _mm512_reduce_add_epi32(product) - 128 * total};
+    }
 };
 
 // FastScan. A stream is one bit plane of one block; four of them share the look-up tables in registers.
@@ -242,6 +261,41 @@ void dot_tile(const Tile& rows, std::size_t first_row, std::size_t row_count, co
     if (panel_count - panel == 1) dot_strip<1>(begin, row_count, columns, panel, out, out_stride);
 }
 
+__mmask16 part(std::size_t from, std::size_t n) {
+    return from >= n ? __mmask16{0} : n - from >= 16 ? __mmask16{0xffff} : first(n - from);
+}
+
+// norms - 2 dots of the columns in the mask, the largest integer elsewhere.
+__m512i keys_at(const std::int32_t* dots, const std::int32_t* norms, __mmask16 mask) {
+    const __m512i products = _mm512_maskz_loadu_epi32(mask, dots);
+    const __m512i norm = _mm512_maskz_loadu_epi32(mask, norms);
+    return _mm512_mask_sub_epi32(_mm512_set1_epi32(0x7fffffff), mask, norm, _mm512_slli_epi32(products, 1));
+}
+
+void lane_minima(const std::int32_t* dots, const std::int32_t* norms, std::size_t n, std::int32_t* minima) {
+    __m512i low = _mm512_set1_epi32(0x7fffffff), high = low;
+    for (std::size_t j = 0; j < n; j += kMinimaLanes) {
+        low = _mm512_min_epi32(low, keys_at(dots + j, norms + j, part(j, n)));
+        high = _mm512_min_epi32(high, keys_at(dots + j + 16, norms + j + 16, part(j + 16, n)));
+    }
+    _mm512_storeu_si512(minima, low);
+    _mm512_storeu_si512(minima + 16, high);
+}
+
+std::size_t keys_up_to(const std::int32_t* dots, const std::int32_t* norms, std::size_t n, std::int32_t limit,
+                       std::uint32_t* columns) {
+    const __m512i most = _mm512_set1_epi32(limit);
+    std::size_t count = 0;
+    for (std::size_t j = 0; j < n; j += 16) {
+        const __mmask16 mask = part(j, n);
+        std::uint32_t hits = _mm512_mask_cmple_epi32_mask(mask, keys_at(dots + j, norms + j, mask), most);
+        for (; hits != 0; hits &= hits - 1)
+            columns[count++] =
+                static_cast<std::uint32_t>(j) + static_cast<std::uint32_t>(__builtin_ctz(hits));
+    }
+    return count;
+}
+
 using Floats = FloatKernels<Ops>;
 
 }  // namespace
@@ -261,6 +315,12 @@ constinit const Kernels kAvx512Kernels = {
     .from_f16 = Floats::convert<f16, float>,
     .scan = scan,
     .dot_tile = dot_tile,
+    .largest_f16 = Floats::largest<f16>,
+    .largest_i8 = Floats::largest<std::int8_t>,
+    .pack_f16 = Floats::pack<f16>,
+    .pack_i8 = Floats::pack<std::int8_t>,
+    .lane_minima = lane_minima,
+    .keys_up_to = keys_up_to,
 };
 
 }  // namespace vecidx

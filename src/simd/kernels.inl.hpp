@@ -8,6 +8,8 @@
 //   Batch mul_add(Batch a, Batch b, Batch c)                     a * b + c
 //   float sum(Batch)
 //   void store(float* | f16*, Batch), store_part(the same pointers, Batch, std::size_t count)
+//   void store_bytes(std::uint8_t*, Batch)                       each in 1 .. 255, cut to an integer
+//   PackedSums packed_sums(const std::uint8_t*, std::size_t n)   of the bytes - 128
 #pragma once
 
 #include <xsimd/xsimd.hpp>
@@ -108,6 +110,54 @@ struct FloatKernels {
         std::size_t i = 0;
         for (; i + kWidth <= n; i += kWidth) Ops::store(out + i, Ops::load(in + i));
         if (i < n) Ops::store_part(out + i, Ops::load_part(in + i, n - i), n - i);
+    }
+
+    template <typename X>
+    static float largest(const float* c, const X* x, float unit, std::size_t n) {
+        const Batch factor(unit);
+        Batch most0(0.0f), most1(0.0f);
+        std::size_t i = 0;
+        for (; i + 2 * kWidth <= n; i += 2 * kWidth) {
+            most0 = xsimd::max(most0, distance(Ops::load(c + i), Ops::load(x + i), factor));
+            most1 = xsimd::max(most1, distance(Ops::load(c + i + kWidth), Ops::load(x + i + kWidth), factor));
+        }
+        for (; i < n; i += kWidth) {
+            const std::size_t count = n - i < kWidth ? n - i : kWidth;
+            const Batch d = count == kWidth ? distance(Ops::load(c + i), Ops::load(x + i), factor)
+                                            : distance(Ops::load_part(c + i, count),
+                                                       Ops::load_part(x + i, count), factor);
+            most0 = xsimd::max(most0, d);
+        }
+        float lanes[kWidth], result = 0;
+        Ops::store(lanes, xsimd::max(most0, most1));
+        for (const float lane : lanes) result = lane > result ? lane : result;
+        return result;
+    }
+
+    static Batch distance(Batch c, Batch x, Batch unit) { return xsimd::abs(Ops::mul_add(x, unit, -c)); }
+
+    // The sums come from the bytes, so that they are exact; the tail is packed one by one.
+    template <typename X>
+    static PackedSums pack(const float* c, const X* x, float unit, float inverse, std::uint8_t* row,
+                           std::size_t n) {
+        const Batch factor(unit), scale(inverse);
+        std::size_t i = 0;
+        for (; i + kWidth <= n; i += kWidth)
+            Ops::store_bytes(row + i, packed(Ops::load(c + i), Ops::load(x + i), factor, scale));
+        if (i < n) {
+            const std::size_t count = n - i;
+            std::uint8_t bytes[kWidth];
+            Ops::store_bytes(
+                bytes, packed(Ops::load_part(c + i, count), Ops::load_part(x + i, count), factor, scale));
+            for (std::size_t j = 0; j < count; ++j) row[i + j] = bytes[j];
+        }
+        return Ops::packed_sums(row, n);
+    }
+
+    // Positive, so that cutting it off rounds.
+    static Batch packed(Batch c, Batch x, Batch unit, Batch scale) {
+        const Batch v = Ops::mul_add(Ops::mul_add(x, unit, -c), scale, Batch(128.5f));
+        return xsimd::min(xsimd::max(v, Batch(1.0f)), Batch(255.0f));
     }
 };
 

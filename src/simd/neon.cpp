@@ -51,6 +51,30 @@ struct Ops {
 
     static Batch mul_add(Batch a, Batch b, Batch c) { return vfmaq_f32(c, a, b); }
     static float sum(Batch value) { return vaddvq_f32(value); }
+
+    static void store_bytes(std::uint8_t* p, Batch value) {
+        const uint16x4_t words = vmovn_u32(vcvtq_u32_f32(value));
+        vst1_lane_u32(reinterpret_cast<std::uint32_t*>(p),
+                      vreinterpret_u32_u8(vmovn_u16(vcombine_u16(words, words))), 0);
+    }
+    static PackedSums packed_sums(const std::uint8_t* p, std::size_t n) {
+        int32x4_t sum = vdupq_n_s32(0), norm = vdupq_n_s32(0);
+        std::size_t i = 0;
+        for (; i + 8 <= n; i += 8) {
+            const int16x8_t values =
+                vsubq_s16(vreinterpretq_s16_u16(vmovl_u8(vld1_u8(p + i))), vdupq_n_s16(128));
+            sum = vpadalq_s16(sum, values);
+            norm = vmlal_s16(norm, vget_low_s16(values), vget_low_s16(values));
+            norm = vmlal_high_s16(norm, values, values);
+        }
+        PackedSums sums = {vaddvq_s32(sum), vaddvq_s32(norm)};
+        for (; i < n; ++i) {
+            const std::int32_t value = p[i] - 128;
+            sums.sum += value;
+            sums.norm += value * value;
+        }
+        return sums;
+    }
 };
 
 // The sums of one block's 16 lanes, all planes combined.
@@ -137,6 +161,43 @@ void dot_tile(const Tile& rows, std::size_t first_row, std::size_t row_count, co
     }
 }
 
+// norms - 2 dots of 4 columns.
+int32x4_t keys_at(const std::int32_t* dots, const std::int32_t* norms) {
+    return vmlsq_n_s32(vld1q_s32(norms), vld1q_s32(dots), 2);
+}
+
+void lane_minima(const std::int32_t* dots, const std::int32_t* norms, std::size_t n, std::int32_t* minima) {
+    constexpr std::size_t kVectors = kMinimaLanes / 4;
+    int32x4_t least[kVectors];
+    for (int32x4_t& l : least) l = vdupq_n_s32(0x7fffffff);
+    std::size_t j = 0;
+    for (; j + kMinimaLanes <= n; j += kMinimaLanes) {
+#pragma GCC unroll 8
+        for (std::size_t v = 0; v < kVectors; ++v)
+            least[v] = vminq_s32(least[v], keys_at(dots + j + 4 * v, norms + j + 4 * v));
+    }
+    for (std::size_t v = 0; v < kVectors; ++v) vst1q_s32(minima + 4 * v, least[v]);
+    for (; j < n; ++j) {
+        const std::int32_t key = norms[j] - 2 * dots[j];
+        std::int32_t& lane = minima[j % kMinimaLanes];
+        lane = key < lane ? key : lane;
+    }
+}
+
+std::size_t keys_up_to(const std::int32_t* dots, const std::int32_t* norms, std::size_t n, std::int32_t limit,
+                       std::uint32_t* columns) {
+    std::size_t count = 0, j = 0;
+    for (; j + 4 <= n; j += 4) {
+        const int32x4_t keys = keys_at(dots + j, norms + j);
+        if (vminvq_s32(keys) > limit) continue;
+        for (std::size_t i = j; i < j + 4; ++i)
+            if (norms[i] - 2 * dots[i] <= limit) columns[count++] = static_cast<std::uint32_t>(i);
+    }
+    for (; j < n; ++j)
+        if (norms[j] - 2 * dots[j] <= limit) columns[count++] = static_cast<std::uint32_t>(j);
+    return count;
+}
+
 using Floats = FloatKernels<Ops>;
 
 }  // namespace
@@ -156,6 +217,12 @@ constinit const Kernels kNeonKernels = {
     .from_f16 = Floats::convert<f16, float>,
     .scan = scan,
     .dot_tile = dot_tile,
+    .largest_f16 = Floats::largest<f16>,
+    .largest_i8 = Floats::largest<std::int8_t>,
+    .pack_f16 = Floats::pack<f16>,
+    .pack_i8 = Floats::pack<std::int8_t>,
+    .lane_minima = lane_minima,
+    .keys_up_to = keys_up_to,
 };
 
 }  // namespace vecidx

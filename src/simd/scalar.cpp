@@ -140,6 +140,55 @@ void dot_tile(const Tile& rows, std::size_t first_row, std::size_t row_count, co
     }
 }
 
+float value_of(f16 x) {
+    return from_half(x);
+}
+float value_of(std::int8_t x) {
+    return static_cast<float>(x);
+}
+
+template <typename X>
+float largest(const float* c, const X* x, float unit, std::size_t n) {
+    float result = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+        const float v = absolute(unit * value_of(x[i]) - c[i]);
+        if (v > result) result = v;
+    }
+    return result;
+}
+
+template <typename X>
+PackedSums pack(const float* c, const X* x, float unit, float inverse, std::uint8_t* row, std::size_t n) {
+    PackedSums sums = {0, 0};
+    for (std::size_t i = 0; i < n; ++i) {
+        float v = (unit * value_of(x[i]) - c[i]) * inverse + 128.5f;  // positive: cutting it off rounds
+        v = v > 1.0f ? v : 1.0f;
+        v = v < 255.0f ? v : 255.0f;
+        row[i] = static_cast<std::uint8_t>(v);
+        const std::int32_t value = row[i] - 128;
+        sums.sum += value;
+        sums.norm += value * value;
+    }
+    return sums;
+}
+
+void lane_minima(const std::int32_t* dots, const std::int32_t* norms, std::size_t n, std::int32_t* minima) {
+    for (std::size_t l = 0; l < kMinimaLanes; ++l) minima[l] = 0x7fffffff;
+    for (std::size_t j = 0; j < n; ++j) {
+        const std::int32_t key = norms[j] - 2 * dots[j];
+        std::int32_t& least = minima[j % kMinimaLanes];
+        if (key < least) least = key;
+    }
+}
+
+std::size_t keys_up_to(const std::int32_t* dots, const std::int32_t* norms, std::size_t n, std::int32_t limit,
+                       std::uint32_t* columns) {
+    std::size_t count = 0;
+    for (std::size_t j = 0; j < n; ++j)
+        if (norms[j] - 2 * dots[j] <= limit) columns[count++] = static_cast<std::uint32_t>(j);
+    return count;
+}
+
 }  // namespace
 
 void scan_plain(const CodeBlocks& edges, const QueryTable& query, float* estimates) {
@@ -174,6 +223,12 @@ constinit const Kernels kScalarKernels = {
     .from_f16 = from_f16,
     .scan = scan_plain,
     .dot_tile = dot_tile,
+    .largest_f16 = largest<f16>,
+    .largest_i8 = largest<std::int8_t>,
+    .pack_f16 = pack<f16>,
+    .pack_i8 = pack<std::int8_t>,
+    .lane_minima = lane_minima,
+    .keys_up_to = keys_up_to,
 };
 
 }  // namespace vecidx

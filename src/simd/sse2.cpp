@@ -108,6 +108,35 @@ struct Ops {
         const __m128 pairs = _mm_add_ps(value, _mm_movehl_ps(value, value));
         return _mm_cvtss_f32(_mm_add_ss(pairs, _mm_shuffle_ps(pairs, pairs, 1)));
     }
+
+    static void store_bytes(std::uint8_t* p, Batch value) {
+        const __m128i numbers = _mm_cvttps_epi32(value);
+        const __m128i words = _mm_packs_epi32(numbers, numbers);
+        const std::int32_t four = _mm_cvtsi128_si32(_mm_packus_epi16(words, words));
+        __builtin_memcpy(p, &four, sizeof(four));
+    }
+    static PackedSums packed_sums(const std::uint8_t* p, std::size_t n) {
+        __m128i sum = _mm_setzero_si128(), norm = _mm_setzero_si128();
+        std::size_t i = 0;
+        for (; i + 8 <= n; i += 8) {
+            const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p + i));
+            const __m128i values =
+                _mm_sub_epi16(_mm_unpacklo_epi8(bytes, _mm_setzero_si128()), _mm_set1_epi16(128));
+            sum = _mm_add_epi32(sum, _mm_madd_epi16(values, _mm_set1_epi16(1)));
+            norm = _mm_add_epi32(norm, _mm_madd_epi16(values, values));
+        }
+        PackedSums sums = {add_all(sum), add_all(norm)};
+        for (; i < n; ++i) {
+            const std::int32_t value = p[i] - 128;
+            sums.sum += value;
+            sums.norm += value * value;
+        }
+        return sums;
+    }
+    static std::int32_t add_all(__m128i four) {
+        const __m128i two = _mm_add_epi32(four, _mm_unpackhi_epi64(four, four));
+        return _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32(two, 1)));
+    }
 };
 
 // Two i32 partial sums for each of two vectors, in order, from the 8 bytes at p and the row's four values.
@@ -157,6 +186,49 @@ void dot_tile(const Tile& rows, std::size_t first_row, std::size_t row_count, co
     }
 }
 
+__m128i least_of(__m128i a, __m128i b) {
+    return select(_mm_cmpgt_epi32(a, b), b, a);
+}
+
+// norms - 2 dots of 4 columns.
+__m128i keys_at(const std::int32_t* dots, const std::int32_t* norms) {
+    return _mm_sub_epi32(load_128(norms), _mm_slli_epi32(load_128(dots), 1));
+}
+
+void lane_minima(const std::int32_t* dots, const std::int32_t* norms, std::size_t n, std::int32_t* minima) {
+    constexpr std::size_t kVectors = kMinimaLanes / 4;
+    __m128i least[kVectors];
+    for (__m128i& l : least) l = _mm_set1_epi32(0x7fffffff);
+    std::size_t j = 0;
+    for (; j + kMinimaLanes <= n; j += kMinimaLanes) {
+#pragma GCC unroll 8
+        for (std::size_t v = 0; v < kVectors; ++v)
+            least[v] = least_of(least[v], keys_at(dots + j + 4 * v, norms + j + 4 * v));
+    }
+    for (std::size_t v = 0; v < kVectors; ++v)
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(minima + 4 * v), least[v]);
+    for (; j < n; ++j) {
+        const std::int32_t key = norms[j] - 2 * dots[j];
+        std::int32_t& lane = minima[j % kMinimaLanes];
+        lane = key < lane ? key : lane;
+    }
+}
+
+std::size_t keys_up_to(const std::int32_t* dots, const std::int32_t* norms, std::size_t n, std::int32_t limit,
+                       std::uint32_t* columns) {
+    std::size_t count = 0, j = 0;
+    for (; j + 4 <= n; j += 4) {
+        const __m128i over = _mm_cmpgt_epi32(keys_at(dots + j, norms + j), _mm_set1_epi32(limit));
+        auto hits = 0xfu ^ static_cast<unsigned>(_mm_movemask_ps(_mm_castsi128_ps(over)));
+        for (; hits != 0; hits &= hits - 1)
+            columns[count++] =
+                static_cast<std::uint32_t>(j) + static_cast<std::uint32_t>(__builtin_ctz(hits));
+    }
+    for (; j < n; ++j)
+        if (norms[j] - 2 * dots[j] <= limit) columns[count++] = static_cast<std::uint32_t>(j);
+    return count;
+}
+
 using Floats = FloatKernels<Ops>;
 
 }  // namespace
@@ -176,6 +248,12 @@ constinit const Kernels kSse2Kernels = {
     .from_f16 = Floats::convert<f16, float>,
     .scan = scan_plain,
     .dot_tile = dot_tile,
+    .largest_f16 = Floats::largest<f16>,
+    .largest_i8 = Floats::largest<std::int8_t>,
+    .pack_f16 = Floats::pack<f16>,
+    .pack_i8 = Floats::pack<std::int8_t>,
+    .lane_minima = lane_minima,
+    .keys_up_to = keys_up_to,
 };
 
 }  // namespace vecidx

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -475,6 +476,74 @@ TEST_P(KernelsTest, TilesOfExtremes) {
             b.pack();
             expect_exact_tile(k_, a, b, 3, 0);
         }
+    }
+}
+
+// A half that holds a small integer.
+f16 half_of(int value) {
+    const float f = static_cast<float>(value);
+    f16 half;
+    kernels_of(SimdLevel::kScalar)->to_f16(&f, &half, 1);
+    return half;
+}
+
+// Packs `n` vectors of each length: stored integers times 2, less an integer, times 0.5, so that halves
+// are rounded and some values are cut.
+template <typename X, typename Make, typename Largest, typename Pack>
+void expect_exact_packing(Make make, Largest largest, Pack pack) {
+    Random random(9);
+    for (std::size_t n : lengths()) {
+        GuardedArray<float> c(n);
+        GuardedArray<X> x(n, n % 2);
+        GuardedArray<std::uint8_t> row(n);
+        std::vector<std::uint8_t> expected(n);
+        float most = 0;
+        std::int32_t sum = 0, norm = 0;
+        for (std::size_t i = 0; i < n; ++i) {
+            const int stored = uniform(random, -127, 127);
+            x[i] = make(stored);
+            c[i] = static_cast<float>(uniform(random, -60, 60));
+            const float difference = 2 * static_cast<float>(stored) - c[i];
+            most = std::max(most, std::fabs(difference));
+            const auto v =
+                static_cast<int>(std::clamp(std::floor(difference * 0.5f + 0.5f), -127.0f, 127.0f));
+            expected[i] = static_cast<std::uint8_t>(v + 128);
+            sum += v;
+            norm += v * v;
+        }
+        EXPECT_EQ(largest(c.data(), x.data(), 2.0f, n), most) << n;
+        const PackedSums sums = pack(c.data(), x.data(), 2.0f, 0.5f, row.data(), n);
+        EXPECT_EQ(std::vector<std::uint8_t>(row.begin(), row.end()), expected) << n;
+        EXPECT_EQ(sums.sum, sum) << n;
+        EXPECT_EQ(sums.norm, norm) << n;
+    }
+}
+
+TEST_P(KernelsTest, PackingIsExactOnSmallIntegers) {
+    expect_exact_packing<f16>(half_of, k_.largest_f16, k_.pack_f16);
+    expect_exact_packing<std::int8_t>([](int v) { return static_cast<std::int8_t>(v); }, k_.largest_i8,
+                                      k_.pack_i8);
+}
+
+TEST_P(KernelsTest, KeysOfARowOfDots) {
+    Random random(10);
+    for (std::size_t n : lengths()) {
+        GuardedArray<std::int32_t> dots(n), norms(n), minima(kMinimaLanes);
+        GuardedArray<std::uint32_t> columns(n);
+        std::vector<std::int32_t> least(kMinimaLanes, std::numeric_limits<std::int32_t>::max());
+        std::vector<std::uint32_t> expected;
+        const std::int32_t limit = uniform(random, -300, 300);
+        for (std::size_t j = 0; j < n; ++j) {
+            dots[j] = uniform(random, -500, 500);
+            norms[j] = uniform(random, 0, 1000);
+            const std::int32_t key = norms[j] - 2 * dots[j];
+            least[j % kMinimaLanes] = std::min(least[j % kMinimaLanes], key);
+            if (key <= limit) expected.push_back(static_cast<std::uint32_t>(j));
+        }
+        k_.lane_minima(dots.data(), norms.data(), n, minima.data());
+        EXPECT_EQ(std::vector<std::int32_t>(minima.begin(), minima.end()), least) << n;
+        const std::size_t count = k_.keys_up_to(dots.data(), norms.data(), n, limit, columns.data());
+        EXPECT_EQ(std::vector<std::uint32_t>(columns.begin(), columns.begin() + count), expected) << n;
     }
 }
 
