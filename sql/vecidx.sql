@@ -396,3 +396,62 @@ CREATE OPERATOR CLASS vector_ops
 	FUNCTION 1 vector_cmp(vector, vector);
 COMMENT ON OPERATOR CLASS vector_ops USING btree IS
 	'orders vectors by their values from the first on, for ORDER BY, DISTINCT and merge joins';
+
+-- The access method vamana.
+
+CREATE FUNCTION vamana_handler(internal) RETURNS index_am_handler
+	AS 'MODULE_PATHNAME', 'vecidx_vamana_handler' LANGUAGE C;
+COMMENT ON FUNCTION vamana_handler(internal) IS
+	'handler of the index access method vamana';
+
+CREATE ACCESS METHOD vamana TYPE INDEX HANDLER vamana_handler;
+COMMENT ON ACCESS METHOD vamana IS
+	'approximate nearest-neighbor search on a Vamana graph';
+
+CREATE FUNCTION vamana_vector_l2_support(internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'vecidx_vector_l2_support' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION vamana_vector_l2_support(internal) IS
+	'tells the access method vamana about vector_l2_ops';
+
+CREATE FUNCTION vamana_vector_ip_support(internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'vecidx_vector_ip_support' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION vamana_vector_ip_support(internal) IS
+	'tells the access method vamana about vector_ip_ops';
+
+CREATE FUNCTION vamana_vector_cosine_support(internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'vecidx_vector_cosine_support' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION vamana_vector_cosine_support(internal) IS
+	'tells the access method vamana about vector_cosine_ops';
+
+CREATE FUNCTION vamana_vector_l1_support(internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'vecidx_vector_l1_support' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION vamana_vector_l1_support(internal) IS
+	'tells the access method vamana about vector_l1_ops';
+
+CREATE OPERATOR CLASS vector_l2_ops
+	DEFAULT FOR TYPE vector USING vamana AS
+	OPERATOR 1 <-> (vector, vector) FOR ORDER BY float_ops,
+	FUNCTION 1 vamana_vector_l2_support(internal);
+COMMENT ON OPERATOR CLASS vector_l2_ops USING vamana IS
+	'Euclidean distance, ORDER BY embedding <-> query';
+
+CREATE OPERATOR CLASS vector_ip_ops
+	FOR TYPE vector USING vamana AS
+	OPERATOR 1 <#> (vector, vector) FOR ORDER BY float_ops,
+	FUNCTION 1 vamana_vector_ip_support(internal);
+COMMENT ON OPERATOR CLASS vector_ip_ops USING vamana IS
+	'inner product, ORDER BY embedding <#> query';
+
+CREATE OPERATOR CLASS vector_cosine_ops
+	FOR TYPE vector USING vamana AS
+	OPERATOR 1 <=> (vector, vector) FOR ORDER BY float_ops,
+	FUNCTION 1 vamana_vector_cosine_support(internal);
+COMMENT ON OPERATOR CLASS vector_cosine_ops USING vamana IS
+	'cosine distance, ORDER BY embedding <=> query';
+
+CREATE OPERATOR CLASS vector_l1_ops
+	FOR TYPE vector USING vamana AS
+	OPERATOR 1 <+> (vector, vector) FOR ORDER BY float_ops,
+	FUNCTION 1 vamana_vector_l1_support(internal);
+COMMENT ON OPERATOR CLASS vector_l1_ops USING vamana IS
+	'taxicab distance, ORDER BY embedding <+> query';

@@ -31,6 +31,9 @@ float store_vector(OwnFormat format, const float* z, std::size_t padded, void* d
 // The inverse, up to rounding.
 void load_vector(const StoredVector& x, std::size_t padded, float* z);
 
+// Squared norm of the stored vector moved back by `origin` (padded floats).
+double norm_squared_from(const StoredVector& x, const float* origin, std::size_t padded);
+
 // Squared Euclidean and L1 distance of a float vector from a stored one.
 inline float l2_squared(const Kernels& k, const float* q, const StoredVector& x, std::size_t n) {
     return x.format == OwnFormat::kF16

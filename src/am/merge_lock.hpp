@@ -6,16 +6,12 @@
 
 namespace vecidx {
 
-class MergeLock {
-  public:
-    // Waits for the lock.
-    explicit MergeLock(Relation index) : index_(index) { LockPage(index_, kMetaBlock, ExclusiveLock); }
-    ~MergeLock() { UnlockPage(index_, kMetaBlock, ExclusiveLock); }
-    MergeLock(const MergeLock&) = delete;
-    MergeLock& operator=(const MergeLock&) = delete;
-
-  private:
-    Relation index_;
-};
+// Runs fn() under the lock; an ERROR releases it with the transaction.
+template <typename Fn>
+void with_merge_lock(Relation index, Fn fn) {
+    LockPage(index, kMetaBlock, ExclusiveLock);
+    fn();
+    UnlockPage(index, kMetaBlock, ExclusiveLock);
+}
 
 }  // namespace vecidx

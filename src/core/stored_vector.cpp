@@ -60,4 +60,19 @@ void load_vector(const StoredVector& x, std::size_t padded, float* z) {
     for (std::size_t i = 0; i < padded; ++i) z[i] *= x.unit;
 }
 
+double norm_squared_from(const StoredVector& x, const float* origin, std::size_t padded) {
+    const std::size_t width = x.format == OwnFormat::kF16 ? sizeof(f16) : 1;
+    double sum = 0;
+    float values[kChunk];
+    for (std::size_t base = 0; base < padded; base += kChunk) {
+        const std::size_t n = std::min(kChunk, padded - base);
+        load_vector({static_cast<const char*>(x.data) + base * width, x.unit, x.format}, n, values);
+        for (std::size_t i = 0; i < n; ++i) {
+            const double v = static_cast<double>(values[i]) + origin[base + i];
+            sum += v * v;
+        }
+    }
+    return sum;
+}
+
 }  // namespace vecidx

@@ -29,3 +29,20 @@ inline const auto& relation_locator(Relation relation) {
     return relation->rd_node;
 #endif
 }
+
+// Counts a search for pg_stat_user_indexes and, since 18, for EXPLAIN ANALYZE.
+inline void count_index_scan(IndexScanDesc scan) {
+    pgstat_count_index_scan(scan->indexRelation);
+#if PG_VERSION_NUM >= 180000
+    if (scan->instrument != nullptr) scan->instrument->nsearches++;
+#endif
+}
+
+// Tells the planner to take a path only when there is no other: since 18 by a count, before by an infinite cost alone.
+inline void disable_path(IndexPath* path) {
+#if PG_VERSION_NUM >= 180000
+    path->path.disabled_nodes = 2;
+#else
+    (void)path;
+#endif
+}

@@ -24,18 +24,6 @@ class ContextResource final : public std::pmr::memory_resource {
     MemoryContext context_;
 };
 
-// Makes a context current for a scope. An ERROR leaves it to Postgres to restore the context, as always.
-class InContext {
-  public:
-    explicit InContext(MemoryContext context) : old_(MemoryContextSwitchTo(context)) {}
-    ~InContext() { MemoryContextSwitchTo(old_); }
-    InContext(const InContext&) = delete;
-    InContext& operator=(const InContext&) = delete;
-
-  private:
-    MemoryContext old_;
-};
-
 // An object in a context, not destructed: its memory goes with the context.
 template <typename T, typename... Arguments>
 T* make_in(MemoryContext context, Arguments&&... arguments) {

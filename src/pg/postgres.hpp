@@ -17,6 +17,7 @@ extern "C" {
 #include "postgres.h"
 
 #include "access/amapi.h"
+#include "access/amvalidate.h"
 #include "access/genam.h"
 #include "access/generic_xlog.h"
 #include "access/reloptions.h"

@@ -1,0 +1,30 @@
+// INSERT: one append to the pending area, no look at the graph.
+#include "am/callbacks.hpp"
+#include "am/row_embedder.hpp"
+#include "storage/node_store.hpp"
+#include "storage/pending.hpp"
+
+namespace vecidx {
+
+bool vamana_insert(Relation index, Datum* values, bool* isnull, ItemPointer tid, Relation, IndexUniqueCheck, bool,
+                   IndexInfo*) {
+    if (isnull[0]) return false;
+    const MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vamana insert", ALLOCSET_DEFAULT_SIZES);
+    const MemoryContext old = MemoryContextSwitchTo(context);
+    IndexCache* cache = peek_cache(index);
+    if (cache == nullptr) cache = index_cache(index, read_meta(index));
+    const IndexShape shape = cache->shape;
+    RowEmbedder embedder(shape, type_support(index));
+    if (embedder.embed(values[0])) {
+        PendingEntry entry = embedder.entry();
+        entry.tid = heap_tid(*tid);
+        if (shape.layout.own_place == OwnPlace::kApart)
+            entry.own_block = write_apart(index, shape.layout, embedder.halves());
+        append_pending(index, {entry, embedder.halves()});
+    }
+    MemoryContextSwitchTo(old);
+    MemoryContextDelete(context);
+    return false;
+}
+
+}  // namespace vecidx

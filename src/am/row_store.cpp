@@ -1,0 +1,92 @@
+// Rows in memory and the joining of equal ones. See row_store.hpp.
+#include "am/row_store.hpp"
+
+#include <bit>
+
+#include "vecidx/adjacency.hpp"
+
+namespace vecidx {
+namespace {
+
+// FNV-1a over 8-byte words, finished by a multiply (vectors are a multiple of 32 bytes long).
+std::uint64_t hash_bytes(const std::byte* bytes, std::size_t size, float unit) {
+    std::uint64_t hash = 0xcbf29ce484222325ULL ^ std::bit_cast<std::uint32_t>(unit);
+    for (std::size_t at = 0; at < size; at += 8) {
+        std::uint64_t word;
+        std::memcpy(&word, bytes + at, 8);
+        hash = (hash ^ word) * 0x9e3779b97f4a7c15ULL;
+        hash ^= hash >> 29;
+    }
+    return hash;
+}
+
+}  // namespace
+
+void RowStore::reserve(std::size_t rows) {
+    data_.reserve(rows * stored_bytes(OwnFormat::kF16, padded_));
+    units_.reserve(rows);
+    errors_.reserve(rows);
+    norms_.reserve(rows);
+    tids_.reserve(rows);
+    own_blocks_.reserve(rows);
+}
+
+void RowStore::add(const PendingEntry& entry, const void* halves, HeapTid tid) {
+    const auto* first = static_cast<const std::byte*>(halves);
+    data_.insert(data_.end(), first, first + stored_bytes(OwnFormat::kF16, padded_));
+    units_.push_back(entry.unit);
+    errors_.push_back(entry.error);
+    norms_.push_back(entry.norm_squared);
+    tids_.push_back(tid);
+    own_blocks_.push_back(entry.own_block);
+}
+
+void RowStore::collapse_equal() {
+    const std::size_t rows = size(), width = stored_bytes(OwnFormat::kF16, padded_);
+    const std::size_t slots = std::bit_ceil(rows * 2 + 1);
+    std::pmr::vector<std::uint32_t> table(slots, kNoRow, data_.get_allocator().resource());
+    next_same_.assign(rows, kNoRow);
+    first_tid_.clear();
+    std::size_t kept = 0;
+    for (std::uint32_t i = 0; i < rows; ++i) {
+        std::size_t at = hash_bytes(bytes(i), width, units_[i]) & (slots - 1);
+        while (table[at] != kNoRow &&
+               (units_[table[at]] != units_[i] || std::memcmp(bytes(table[at]), bytes(i), width) != 0))
+            at = (at + 1) & (slots - 1);
+        if (table[at] != kNoRow) {
+            const std::uint32_t same = table[at];
+            next_same_[i] = first_tid_[same];
+            first_tid_[same] = i;
+            errors_[same] = std::max(errors_[same], errors_[i]);
+            continue;
+        }
+        table[at] = static_cast<std::uint32_t>(kept);
+        first_tid_.push_back(i);
+        if (kept != i) {
+            std::memcpy(bytes(kept), bytes(i), width);
+            units_[kept] = units_[i];
+            errors_[kept] = errors_[i];
+            norms_[kept] = norms_[i];
+            own_blocks_[kept] = own_blocks_[i];
+        }
+        ++kept;
+    }
+    data_.resize(kept * width);
+    units_.resize(kept);
+    errors_.resize(kept);
+    norms_.resize(kept);
+    own_blocks_.resize(kept);
+}
+
+void RowStore::replace(std::size_t row, const float* z) {
+    units_[row] = store_vector(OwnFormat::kF16, z, padded_, bytes(row));
+}
+
+std::size_t RowStore::bytes_per_row(const NodeLayout& layout, std::size_t reservoir) {
+    constexpr std::size_t kColumns = 64;         // units, norms, heap rows, leaves, order, positions
+    constexpr std::size_t kIncoming = 40 * sizeof(Neighbor);  // reverse edges in the round that adds them
+    return stored_bytes(OwnFormat::kF16, layout.padded) + reservoir * sizeof(Neighbor) + kIncoming +
+           layout.code_bytes() + sizeof(CodeFactors) + kColumns;
+}
+
+}  // namespace vecidx

@@ -1,0 +1,62 @@
+// The rows of a build or of a first merge in memory: vectors in halves, addressed by row number, and what goes with them.
+#pragma once
+
+#include <memory_resource>
+#include <vector>
+
+#include "storage/layout.hpp"
+#include "vecidx/tile.hpp"
+
+namespace vecidx {
+
+class RowStore {
+  public:
+    RowStore(const NodeLayout& layout, std::pmr::memory_resource* memory)
+        : padded_(layout.padded), data_(memory), units_(memory), errors_(memory), norms_(memory), tids_(memory),
+          own_blocks_(memory), next_same_(memory) {}
+
+    void reserve(std::size_t rows);
+    void add(const PendingEntry& entry, const void* halves, HeapTid tid);
+
+    std::size_t size() const { return units_.size(); }
+    VectorArray vectors() const { return {data_.data(), units_.data(), size(), padded_, OwnFormat::kF16}; }
+
+    // Joins equal vectors: keeps one row of each, in order, with the largest error bound; the heap rows of the others follow
+    // from `next_same`. Call once, when all rows are there.
+    void collapse_equal();
+
+    // Replaces a vector; widen its error bound by what that rounds away.
+    void replace(std::size_t row, const float* z);
+    void widen(std::size_t row, float error) { errors_[row] += error; }
+
+    float error(std::size_t row) const { return errors_[row]; }
+    float norm_squared(std::size_t row) const { return norms_[row]; }
+    BlockNumber own_block(std::size_t row) const { return own_blocks_[row]; }
+
+    // The heap rows of a row: its own, then those that collapse_equal joined.
+    template <typename Fn>
+    void for_each_tid(std::size_t row, Fn fn) const {
+        for (std::uint32_t i = first_tid_.empty() ? static_cast<std::uint32_t>(row) : first_tid_[row]; i != kNoRow;
+             i = next_same_.empty() ? kNoRow : next_same_[i])
+            fn(tids_[i]);
+    }
+    std::size_t heap_rows() const { return tids_.size(); }
+
+    // Bytes a row that a build needs at its peak, graph included.
+    static std::size_t bytes_per_row(const NodeLayout& layout, std::size_t reservoir);
+
+  private:
+    static constexpr std::uint32_t kNoRow = 0xffffffff;
+
+    std::byte* bytes(std::size_t row) { return data_.data() + row * stored_bytes(OwnFormat::kF16, padded_); }
+
+    std::size_t padded_;
+    std::pmr::vector<std::byte> data_;
+    std::pmr::vector<float> units_, errors_, norms_;
+    std::pmr::vector<HeapTid> tids_;
+    std::pmr::vector<BlockNumber> own_blocks_;
+    std::pmr::vector<std::uint32_t> next_same_;  // by heap row
+    std::pmr::vector<std::uint32_t> first_tid_{next_same_.get_allocator()};
+};
+
+}  // namespace vecidx

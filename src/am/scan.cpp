@@ -1,0 +1,353 @@
+// Rounds of a scan and its callbacks. See scan.hpp.
+#include "am/scan.hpp"
+
+#include "am/callbacks.hpp"
+#include "am/disk_graph.hpp"
+#include "am/row_embedder.hpp"
+#include "storage/pending.hpp"
+#include "vecidx/search.hpp"
+
+namespace vecidx {
+namespace {
+
+constexpr std::size_t kEntries = 2;       // centroids near the query at whose nodes a search starts
+constexpr std::size_t kGrowth = 4;        // of the list size, from round to round
+constexpr std::size_t kSweepShare = 8;    // a list of more than 1/8 of all nodes costs more than a sweep
+constexpr std::size_t kNoBudget = std::numeric_limits<std::size_t>::max() / 2;
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+bool farther(const Result& a, const Result& b) { return b < a; }
+
+void poll() { CHECK_FOR_INTERRUPTS(); }
+
+}  // namespace
+
+VamanaScan::VamanaScan(Relation index, MemoryContext context)
+    : index_(index), memory_(context), shape_(read_meta(index).shape), support_(type_support(index)),
+      query_(shape_, &memory_), beam_(&memory_), heap_(&memory_), seen_(&memory_, 64) {}
+
+void VamanaScan::restart(const VectorView* query) {
+    heap_.clear();
+    seen_.clear();
+    stage_ = Stage::kSearch;
+    visited_ = 0;
+    last_bound_ = -kInfinity;
+    prepared_ = false;
+    no_query_ = query == nullptr;
+    if (no_query_) return;
+    check_dims(shape_.dims, query->size());
+    raw_.assign(query->begin(), query->end());
+}
+
+// Once a query, and again when the index was trained meanwhile.
+void VamanaScan::prepare(const Meta& meta) {
+    if (no_query_ || (prepared_ && prepared_for_ == meta.trained)) return;
+    query_.prepare(raw_.data(), meta.trained > 0 ? &index_cache(index_, meta)->geometry : nullptr);
+    prepared_for_ = meta.trained;
+    prepared_ = true;
+}
+
+bool VamanaScan::next(HeapTid* tid, double* bound) {
+    const bool strict = settings().iterative_scan == static_cast<int>(IterativeScan::kStrictOrder);
+    for (;;) {
+        Result result;
+        while (pop(&result)) {
+            if (result.posting != kNoPosting) {
+                read_chain(result);
+                continue;
+            }
+            // Too late for its place: it comes after all others.
+            if (strict && result.bound < last_bound_ && stage_ != Stage::kLate && stage_ != Stage::kDone) continue;
+            if (!seen_.insert(result.tid.key())) continue;
+            last_bound_ = std::max(last_bound_, result.bound);
+            *tid = result.tid;
+            *bound = result.bound;
+            return true;
+        }
+        if (!refill()) return false;
+    }
+}
+
+bool VamanaScan::may_go_on() const {
+    if (settings().iterative_scan == static_cast<int>(IterativeScan::kOff)) return false;
+    const int most = settings().max_scan_tuples;
+    return most == 0 || visited_ < static_cast<std::size_t>(most);
+}
+
+// The next round's results. False when there are no more rounds.
+bool VamanaScan::refill() {
+    heap_.clear();
+    if (stage_ == Stage::kSearch && !no_query_) {
+        list_size_ = static_cast<std::size_t>(search_list_size(index_));
+        stage_ = Stage::kGrow;
+        search(list_size_);
+        return true;
+    }
+    if (stage_ == Stage::kDone || (stage_ == Stage::kGrow && !may_go_on())) return false;
+    if (stage_ == Stage::kGrow && list_size_ * kGrowth <= read_meta(index_).node_count / kSweepShare) {
+        list_size_ *= kGrowth;
+        search(list_size_);
+        return true;
+    }
+    if (stage_ == Stage::kSearch || stage_ == Stage::kGrow) {
+        stage_ = Stage::kSweep;
+        const bool strict = settings().iterative_scan == static_cast<int>(IterativeScan::kStrictOrder);
+        sweep_start_ = strict ? last_bound_ : -kInfinity;
+        sweep_from_ = {sweep_start_, kNoPosting, 0, 0, {}};
+        window_ = std::max<std::size_t>(1000, static_cast<std::size_t>(work_mem) * 1024 / sizeof(Result) / 2);
+    }
+    if (stage_ == Stage::kSweep) {
+        if (sweep(kInfinity)) return true;
+        stage_ = Stage::kLate;
+        sweep_from_ = {-kInfinity, kNoPosting, 0, 0, {}};
+    }
+    if (sweep(sweep_start_)) return true;
+    stage_ = Stage::kDone;
+    return false;
+}
+
+// One best-first search, and the pending area, into the heap.
+void VamanaScan::search(std::size_t list_size) {
+    budget_ = list_size;
+    // Pending rows before the graph: a row that a merge moves meanwhile is met at least once.
+    const Meta meta = read_meta(index_);
+    prepare(meta);
+    collect_pending(meta);
+    if (meta.trained == 0) {
+        budget_ = kNoBudget;  // all there is was looked at
+    } else {
+        IndexCache* cache = index_cache(index_, meta);
+        const auto sink = [this](const Visit& v) {
+            const float* relative_to = shape_.layout.own_place == OwnPlace::kApart ? query_.embedded : query_.graph.vector;
+            const NodeHeader& h = v.node.header();
+            if (v.node.live()) push_node(v.id, v.node, bound_of(v.own, v.own_distance, h.error, h.norm_squared, relative_to));
+        };
+        DiskGraph graph(index_, cache, query_, sink);
+        beam_.reset(list_size);
+        offer_entries(meta, cache);
+        visited_ += best_first_search(graph, beam_, poll);
+    }
+    std::make_heap(heap_.begin(), heap_.end(), farther);
+}
+
+void VamanaScan::offer_entries(const Meta& meta, const IndexCache* cache) {
+    const float* distances = query_.graph.table->centroid_term;
+    const std::size_t count = cache->geometry.book.centroid_count;
+    Neighbor nearest[kEntries];
+    std::fill_n(nearest, kEntries, Neighbor{std::numeric_limits<float>::max(), 0});
+    for (NodeId c = 0; c < count; ++c) {
+        const Neighbor n{distances[c], c};
+        if (!(n < nearest[kEntries - 1])) continue;
+        nearest[kEntries - 1] = n;
+        std::sort(nearest, nearest + kEntries);
+    }
+    for (std::size_t i = 0; i < std::min(kEntries, count); ++i) beam_.offer(meta.entries[nearest[i].id], nearest[i].distance);
+    // From the medoid every node can be reached; its turn comes only where the entries lead to less than a list.
+    beam_.offer(meta.medoid, std::numeric_limits<float>::max());
+}
+
+double VamanaScan::bound_of(const StoredVector& own, float l2, float error, float norm_squared,
+                            const float* relative_to) const {
+    return undefined() ? 0 : query_.lower_bound(own, l2, error, norm_squared, relative_to);
+}
+
+void VamanaScan::collect_pending(const Meta& meta) {
+    for_each_pending(
+        index_, shape_, meta.pending_head,
+        [&](BlockNumber, const PendingPage& page) {
+            for (std::size_t i = 0; i < page.count(); ++i) {
+                const PendingEntry& e = page.entry(i);
+                if (e.dead != 0) continue;
+                StoredVector own = page.vector(i);
+                double bound = 0;
+                if (!no_query_) {
+                    if (e.own_block != kNoOwnBlock) {
+                        read_apart(index_, shape_.layout, e.own_block, query_.apart);
+                        own = {query_.apart, e.unit, OwnFormat::kF16};
+                    }
+                    const float l2 = l2_squared(kernels(), query_.embedded, own, shape_.layout.padded);
+                    bound = bound_of(own, l2, e.error, e.norm_squared, query_.embedded);
+                }
+                push({bound, kNoPosting, 0, 0, e.tid});
+            }
+        },
+        poll);
+}
+
+void VamanaScan::push_node(NodeId id, const ConstNode& node, double bound) {
+    const NodeHeader& h = node.header();
+    for (std::size_t i = 0; i < h.tid_count; ++i) push({bound, kNoPosting, id, h.version, h.tids[i]});
+    if (h.posting != kNoPosting) push({bound, h.posting, id, h.version, {}});
+}
+
+// In a search everything is kept; in a sweep the nearest `window_` that follow sweep_from_.
+void VamanaScan::push(const Result& result) {
+    if (stage_ == Stage::kSweep || stage_ == Stage::kLate) return keep_window(result);
+    heap_.push_back(result);
+}
+
+bool VamanaScan::pop(Result* result) {
+    if (heap_.empty() || budget_ == 0) return false;
+    std::pop_heap(heap_.begin(), heap_.end(), farther);
+    *result = heap_.back();
+    heap_.pop_back();
+    --budget_;
+    return true;
+}
+
+// Replaces a node's chain by the rows of its first record, and the rest of the chain.
+void VamanaScan::read_chain(const Result& chain) {
+    PostingRecord record;
+    if (!read_posting(index_, chain.posting, {chain.owner, chain.version}, &record)) return;
+    const auto add = [this](const Result& result) {
+        heap_.push_back(result);
+        std::push_heap(heap_.begin(), heap_.end(), farther);
+        ++budget_;
+    };
+    for (std::size_t i = 0; i < record.count; ++i) add({chain.bound, kNoPosting, chain.owner, chain.version, record.tids[i]});
+    if (record.next != kNoPosting) add({chain.bound, record.next, chain.owner, chain.version, {}});
+}
+
+// Looks at every row. Keeps, as the next results, the nearest that follow sweep_from_, are nearer than `below` and were not
+// returned. False when there are none.
+bool VamanaScan::sweep(double below) {
+    sweep_below_ = below;
+    const Meta meta = read_meta(index_);
+    prepare(meta);
+    collect_pending(meta);
+    const BlockNumber blocks = RelationGetNumberOfBlocks(index_);
+    std::pmr::vector<Result> chains(&memory_);
+    for (BlockNumber block = kMetaBlock + 1; block < blocks; ++block) {
+        CHECK_FOR_INTERRUPTS();
+        const Buffer buffer = ReadBuffer(index_, block);
+        LockBuffer(buffer, BUFFER_LOCK_SHARE);
+        const Page page = BufferGetPage(buffer);
+        if (!PageIsNew(page)) {
+            check_page(index_, block, page);
+            if (page_kind(page) == PageKind::kNode) sweep_page(page, block, chains);
+        }
+        UnlockReleaseBuffer(buffer);
+        for (std::size_t i = 0; i < chains.size(); ++i) {
+            PostingRecord record;
+            const Result chain = chains[i];
+            if (!read_posting(index_, chain.posting, {chain.owner, chain.version}, &record)) continue;
+            for (std::size_t t = 0; t < record.count; ++t)
+                keep_window({chain.bound, kNoPosting, chain.owner, chain.version, record.tids[t]});
+            if (record.next != kNoPosting) chains.push_back({chain.bound, record.next, chain.owner, chain.version, {}});
+        }
+        chains.clear();
+    }
+    if (heap_.empty()) return false;
+    sweep_from_ = *std::max_element(heap_.begin(), heap_.end());
+    budget_ = heap_.size();
+    std::make_heap(heap_.begin(), heap_.end(), farther);
+    return true;
+}
+
+void VamanaScan::sweep_page(Page page, BlockNumber block, std::pmr::vector<Result>& chains) {
+    for (std::size_t slot = 0; slot < shape_.nodes_per_page; ++slot) {
+        const ConstNode node = node_in(shape_, page, slot);
+        if (!node.live()) continue;
+        ++visited_;
+        const NodeHeader& h = node.header();
+        double bound = 0;
+        if (!no_query_) {
+            const bool apart = shape_.layout.own_place == OwnPlace::kApart;
+            StoredVector own = node.vector();
+            const float* relative_to = query_.graph.vector;
+            if (apart) {
+                read_apart(index_, shape_.layout, h.own_block, query_.apart);
+                own = {query_.apart, h.unit, OwnFormat::kF16};
+                relative_to = query_.embedded;
+            }
+            const float l2 = l2_squared(kernels(), relative_to, own, shape_.layout.padded);
+            bound = bound_of(own, l2, h.error, h.norm_squared, relative_to);
+        }
+        for (std::size_t i = 0; i < h.tid_count; ++i) keep_window({bound, kNoPosting, 0, 0, h.tids[i]});
+        if (h.posting != kNoPosting)
+            chains.push_back({bound, h.posting, node_id(shape_, block, slot), h.version, {}});
+    }
+}
+
+// A max-heap of the nearest `window_` results.
+void VamanaScan::keep_window(const Result& result) {
+    if (!(sweep_from_ < result) || !(result.bound < sweep_below_) || seen_.contains(result.tid.key())) return;
+    if (heap_.size() == window_) {
+        if (!(result < heap_.front())) return;
+        std::pop_heap(heap_.begin(), heap_.end());
+        heap_.back() = result;
+    } else {
+        heap_.push_back(result);
+    }
+    std::push_heap(heap_.begin(), heap_.end());
+}
+
+namespace {
+
+struct ScanState {
+    MemoryContext context;
+    VamanaScan* scan;
+    Oid order_types[1];
+    bool ready;  // a query was given
+};
+
+}  // namespace
+
+IndexScanDesc vamana_begin_scan(Relation index, int keys, int orderbys) {
+    const IndexScanDesc scan = RelationGetIndexScan(index, keys, orderbys);
+    auto* state = static_cast<ScanState*>(palloc0(sizeof(ScanState)));
+    state->context = AllocSetContextCreate(CurrentMemoryContext, "vamana scan", ALLOCSET_DEFAULT_SIZES);
+    state->scan = make_in<VamanaScan>(state->context, index, state->context);
+    state->order_types[0] = FLOAT8OID;
+    scan->opaque = state;
+    scan->xs_orderbyvals = static_cast<Datum*>(palloc0(sizeof(Datum) * static_cast<std::size_t>(std::max(orderbys, 1))));
+    scan->xs_orderbynulls = static_cast<bool*>(palloc0(sizeof(bool) * static_cast<std::size_t>(std::max(orderbys, 1))));
+    return scan;
+}
+
+void vamana_rescan(IndexScanDesc scan, ScanKey keys, int key_count, ScanKey orderbys, int orderby_count) {
+    if (keys != nullptr && key_count > 0) std::copy_n(keys, key_count, scan->keyData);
+    if (orderbys != nullptr && orderby_count > 0) std::copy_n(orderbys, orderby_count, scan->orderByData);
+    static_cast<ScanState*>(scan->opaque)->ready = false;
+}
+
+bool vamana_get_tuple(IndexScanDesc scan, ScanDirection) {
+    auto* state = static_cast<ScanState*>(scan->opaque);
+    if (!state->ready) {
+        if (scan->numberOfOrderBys == 0)
+            ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("cannot scan vamana index without order"));
+        // See scan.hpp: without a pin only an MVCC snapshot tells whether a remembered row is still the same.
+        if (!IsMVCCSnapshot(scan->xs_snapshot))
+            ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("non-MVCC snapshots are not supported with vamana"));
+        count_index_scan(scan);
+        const ScanKeyData& order = scan->orderByData[0];
+        if ((order.sk_flags & SK_ISNULL) != 0) {
+            state->scan->restart(nullptr);
+        } else {
+            const MemoryContext old = MemoryContextSwitchTo(state->context);
+            const VectorView query = type_support(scan->indexRelation).view(order.sk_argument);
+            state->scan->restart(&query);
+            MemoryContextSwitchTo(old);
+        }
+        state->ready = true;
+    }
+    HeapTid tid;
+    double bound;
+    if (!state->scan->next(&tid, &bound)) return false;
+    scan->xs_heaptid = item_pointer(tid);
+    scan->xs_recheck = false;
+    const bool null = (scan->orderByData[0].sk_flags & SK_ISNULL) != 0;
+    IndexOrderByDistance distance{state->scan->undefined() ? std::numeric_limits<double>::quiet_NaN() : bound, null};
+    index_store_float8_orderby_distances(scan, state->order_types, &distance, !null);
+    return true;
+}
+
+void vamana_end_scan(IndexScanDesc scan) {
+    auto* state = static_cast<ScanState*>(scan->opaque);
+    MemoryContextDelete(state->context);
+    pfree(state);
+    scan->opaque = nullptr;
+}
+
+}  // namespace vecidx
