@@ -6,6 +6,7 @@
 #include "am/options.hpp"
 #include "am/progress.hpp"
 #include "am/row_embedder.hpp"
+#include "storage/node_store.hpp"
 #include "storage/pending.hpp"
 #include "vecidx/bulk_build.hpp"
 

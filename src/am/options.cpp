@@ -60,17 +60,29 @@ void define_options() {
     MarkGUCPrefixReserved("vamana");
 }
 
+namespace {
+
+relopt_parse_elt option(const char* name, relopt_type type, std::size_t offset) {
+    relopt_parse_elt element{};
+    element.optname = name;
+    element.opttype = type;
+    element.offset = static_cast<int>(offset);
+    return element;
+}
+
+}  // namespace
+
 bytea* vamana_options(Datum reloptions, bool validate) {
-    static const relopt_parse_elt kTable[] = {
-        {"max_degree", RELOPT_TYPE_INT, offsetof(VamanaOptions, max_degree)},
-        {"build_list_size", RELOPT_TYPE_INT, offsetof(VamanaOptions, build_list_size)},
-        {"alpha", RELOPT_TYPE_REAL, offsetof(VamanaOptions, alpha)},
-        {"code_bits", RELOPT_TYPE_INT, offsetof(VamanaOptions, code_bits)},
-        {"search_list_size", RELOPT_TYPE_INT, offsetof(VamanaOptions, search_list_size)},
-        {"pending_limit", RELOPT_TYPE_INT, offsetof(VamanaOptions, pending_limit)},
+    const relopt_parse_elt table[] = {
+        option("max_degree", RELOPT_TYPE_INT, offsetof(VamanaOptions, max_degree)),
+        option("build_list_size", RELOPT_TYPE_INT, offsetof(VamanaOptions, build_list_size)),
+        option("alpha", RELOPT_TYPE_REAL, offsetof(VamanaOptions, alpha)),
+        option("code_bits", RELOPT_TYPE_INT, offsetof(VamanaOptions, code_bits)),
+        option("search_list_size", RELOPT_TYPE_INT, offsetof(VamanaOptions, search_list_size)),
+        option("pending_limit", RELOPT_TYPE_INT, offsetof(VamanaOptions, pending_limit)),
     };
     return static_cast<bytea*>(
-        build_reloptions(reloptions, validate, option_kind, sizeof(VamanaOptions), kTable, lengthof(kTable)));
+        build_reloptions(reloptions, validate, option_kind, sizeof(VamanaOptions), table, lengthof(table)));
 }
 
 VamanaOptions options_of(Relation index) {

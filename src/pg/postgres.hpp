@@ -60,6 +60,7 @@ extern "C" {
 #include "utils/rel.h"
 #include "utils/selfuncs.h"
 #include "utils/snapmgr.h"
+#include "utils/spccache.h"
 #include "utils/syscache.h"
 #include "utils/varbit.h"
 #if PG_VERSION_NUM >= 160000
