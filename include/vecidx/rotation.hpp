@@ -4,7 +4,9 @@
 //
 // Each round flips signs, applies a fast Hadamard transform to the largest power of two that fits
 // (alternating between the front and the back) and, where that is not the whole vector, a Kac step that mixes
-// the halves. Additions only and in a fixed order: the result is the same bit for bit on every processor.
+// the halves. Sums of two and multiplications by a constant, in a fixed order: the result is the same bit for
+// bit on every processor. Powers of two take three rounds, and a one-hot vector comes out with the fourth
+// moment of a Gaussian, 3; other sizes take four, and it is 3 to 11, most just below a power of two.
 #pragma once
 
 #include <cstddef>
