@@ -2,6 +2,7 @@
 #include "vecidx/quantizer.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 
@@ -18,37 +19,120 @@ constexpr StepGrid step_grid(unsigned bits) {
     return bits == 2 ? StepGrid{0.70f, 1.12f, 7} : StepGrid{0.20f, 1.15f, 8};
 }
 
-// Level of coordinate r for a step (given as its inverse): 0 .. top.
-int level_of(float r, float inverse_step, int top) {
-    const int level = static_cast<int>(std::floor(r * inverse_step)) + (top + 1) / 2;
-    return std::clamp(level, 0, top);
+// Sums are kept in eight fixed lanes and added in a fixed order, in the compiler's portable vectors of four.
+// Numbers of dimensions are multiples of 16.
+typedef float Floats __attribute__((vector_size(16)));
+typedef std::int32_t Ints __attribute__((vector_size(16)));
+
+constexpr std::size_t kLanes = 8;
+
+Floats load(const float* p) {
+    Floats v;
+    std::memcpy(&v, p, sizeof v);
+    return v;
+}
+
+struct Sum {
+    Floats even{}, odd{};
+
+    float total() const {
+        const Floats four = even + odd;
+        return (four[0] + four[2]) + (four[1] + four[3]);
+    }
+};
+
+Floats absolute(Floats v) {
+    return std::bit_cast<Floats>(std::bit_cast<Ints>(v) & 0x7fffffff);
+}
+
+// A code's coordinates for residuals of these sizes: 0.5, 1.5, ... up to most + 0.5.
+Floats magnitude(Floats sizes, float inverse_step, Floats most) {
+    const Floats steps = sizes * inverse_step;
+    const Floats cut = steps < most ? steps : most;
+    return __builtin_convertvector(__builtin_convertvector(cut, Ints), Floats) + 0.5f;
+}
+
+Floats most_steps(unsigned bits) {
+    return Floats{} + static_cast<float>((1 << (bits - 1)) - 1);
 }
 
 // cos^2 of the angle between r and its code at this step, times |r|^2.
-double fit(const float* z, const float* c, std::size_t n, float inverse_step, int top) {
-    float dot = 0, norm = 0;
-    const float centre = 0.5f * static_cast<float>(top);
-    for (std::size_t i = 0; i < n; ++i) {
-        const float r = z[i] - c[i];
-        const float x = static_cast<float>(level_of(r, inverse_step, top)) - centre;
-        dot += x * r;
-        norm += x * x;
+float fit(const float* r, std::size_t n, float inverse_step, unsigned bits) {
+    const Floats most = most_steps(bits);
+    Sum dot, norm;
+    for (std::size_t i = 0; i < n; i += kLanes) {
+        const Floats a = absolute(load(r + i)), b = absolute(load(r + i + 4));
+        const Floats x = magnitude(a, inverse_step, most), y = magnitude(b, inverse_step, most);
+        dot.even += x * a;
+        dot.odd += y * b;
+        norm.even += x * x;
+        norm.odd += y * y;
     }
-    return static_cast<double>(dot) * dot / norm;
+    const float total = dot.total();
+    return total * (total / norm.total());
 }
 
-float best_inverse_step(const float* z, const float* c, std::size_t n, unsigned bits, float rms) {
+float best_inverse_step(const float* r, std::size_t n, unsigned bits, float rms) {
     const StepGrid grid = step_grid(bits);
-    const int top = (1 << bits) - 1;
-    float best = 0, step = grid.first * rms;
-    double best_fit = -1;
+    float best = 0, best_fit = -1, step = grid.first * rms;
     for (int i = 0; i < grid.count; ++i, step *= grid.growth) {
-        const double f = fit(z, c, n, 1 / step, top);
+        const float f = fit(r, n, 1 / step, bits);
         if (f <= best_fit) continue;
         best_fit = f;
         best = 1 / step;
     }
     return best;
+}
+
+// |z - c|^2 of all dimensions, and the residual of the first n.
+float residual(const float* z, const float* c, std::size_t padded, std::size_t n, float* r) {
+    Sum norm;
+    for (std::size_t i = 0; i < padded; i += kLanes) {
+        const Floats a = load(z + i) - load(c + i), b = load(z + i + 4) - load(c + i + 4);
+        norm.even += a * a;
+        norm.odd += b * b;
+    }
+    for (std::size_t i = 0; i < n; ++i) r[i] = z[i] - c[i];
+    return norm.total();
+}
+
+struct CodeSums {
+    float residual, centroid;  // <x, r> and <x, c>
+};
+
+// Levels of all coordinates, 0 .. 2^bits - 1.
+CodeSums quantize(const float* r, const float* c, std::size_t n, float inverse_step, unsigned bits,
+                  std::uint8_t* levels) {
+    const Floats most = most_steps(bits);
+    const float centre = 0.5f * static_cast<float>((1 << bits) - 1);
+    const auto code = [=](Floats v) {
+        const Ints sign = std::bit_cast<Ints>(v) & std::numeric_limits<std::int32_t>::min();
+        const Floats size = magnitude(absolute(v), inverse_step, most);
+        return std::bit_cast<Floats>(std::bit_cast<Ints>(size) | sign);
+    };
+    Sum dot_r, dot_c;
+    for (std::size_t i = 0; i < n; i += kLanes) {
+        const Floats a = load(r + i), b = load(r + i + 4);
+        const Floats x = code(a), y = code(b);
+        dot_r.even += x * a;
+        dot_r.odd += y * b;
+        dot_c.even += x * load(c + i);
+        dot_c.odd += y * load(c + i + 4);
+        const Ints low = __builtin_convertvector(x + centre, Ints);
+        const Ints high = __builtin_convertvector(y + centre, Ints);
+        for (std::size_t l = 0; l < 4; ++l) {
+            levels[i + l] = static_cast<std::uint8_t>(low[l]);
+            levels[i + l + 4] = static_cast<std::uint8_t>(high[l]);
+        }
+    }
+    return {dot_r.total(), dot_c.total()};
+}
+
+// Bit p of eight levels as one byte, the first level's lowest: the multiplication moves bit 8i to bit 56 + i.
+std::uint8_t gather_bits(const std::uint8_t* levels, unsigned p) {
+    std::uint64_t eight = 0;
+    for (unsigned i = 0; i < 8; ++i) eight |= std::uint64_t{levels[i]} << (8 * i);
+    return static_cast<std::uint8_t>((eight >> p & 0x0101010101010101) * 0x0102040810204080 >> 56);
 }
 
 float to_float(f16 h) {
@@ -70,30 +154,23 @@ f16 to_half(float f) {
 CodeFactors encode(const Codebook& book, const float* z, std::uint8_t centroid, std::uint8_t* code) {
     const float* c = book.centroid(centroid);
     const std::size_t n = book.code_dims;
-    double norm = 0;
-    for (std::size_t i = 0; i < book.padded; ++i) {
-        const double r = static_cast<double>(z[i]) - c[i];
-        norm += r * r;
+    float r[kMaxCodeDims];
+    std::uint8_t levels[kMaxCodeDims];
+    const float norm = residual(z, c, book.padded, n, r);
+    float inverse_step = 0;
+    if (book.bits > 1 && norm > 0) {
+        const float rms = std::sqrt(norm / static_cast<float>(book.padded));
+        inverse_step = best_inverse_step(r, n, book.bits, rms);
     }
-    std::memset(code, 0, book.code_bytes());
-    const auto rms = static_cast<float>(std::sqrt(norm / static_cast<double>(book.padded)));
-    const int top = (1 << book.bits) - 1;
-    const float inverse_step = book.bits == 1 || !(rms > 0) ? 0 : best_inverse_step(z, c, n, book.bits, rms);
-    double dot_residual = 0, dot_centroid = 0;
-    for (std::size_t i = 0; i < n; ++i) {
-        const float r = z[i] - c[i];
-        const int level = book.bits == 1 ? (r >= 0 ? 1 : 0) : level_of(r, inverse_step, top);
-        const double x = level - 0.5 * top;
-        dot_residual += x * r;
-        dot_centroid += x * c[i];
-        for (unsigned p = 0; p < book.bits; ++p)
-            code[p * book.plane_bytes() + i / 8] |= static_cast<std::uint8_t>((level >> p & 1) << (i % 8));
-    }
-    const double s = dot_residual > 0 ? norm / dot_residual : 0;
+    const CodeSums sums = quantize(r, c, n, inverse_step, book.bits, levels);
+    for (unsigned p = 0; p < book.bits; ++p)
+        for (std::size_t j = 0; j < book.plane_bytes(); ++j)
+            code[p * book.plane_bytes() + j] = gather_bits(levels + 8 * j, p);
+    const float s = sums.residual > 0 ? norm / sums.residual : 0;
     // `add` goes with the factor as it is stored, so that the rounding of s does not offset the estimate.
-    const f16 rescale = to_half(static_cast<float>(-2 * s / book.rescale_unit));
-    const double stored_s = -0.5 * static_cast<double>(to_float(rescale)) * book.rescale_unit;
-    return {static_cast<float>(norm + 2 * stored_s * dot_centroid), rescale, centroid};
+    const f16 rescale = to_half(-2 * s / book.rescale_unit);
+    const float stored_s = -0.5f * to_float(rescale) * book.rescale_unit;
+    return {norm + 2 * stored_s * sums.centroid, rescale, centroid};
 }
 
 std::uint8_t nearest_centroid(const Codebook& book, const float* z) {
