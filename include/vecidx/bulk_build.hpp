@@ -35,11 +35,13 @@ struct BulkParams {
 };
 
 struct BulkGraph {
-    explicit BulkGraph(std::pmr::memory_resource* memory) : edges(0, 0, memory), order(memory) {}
+    explicit BulkGraph(std::pmr::memory_resource* memory) : edges(0, 0, memory), order(memory), parent(memory) {}
 
     Adjacency edges;                        // row to at most `degree` rows
     std::pmr::vector<std::uint32_t> order;  // rows in the order of their pages
-    std::uint32_t medoid = 0;               // every row can be reached from it
+    // A tree from the medoid along edges: parent[i] has an edge to i (kNoNode for the medoid).
+    std::pmr::vector<std::uint32_t> parent;
+    std::uint32_t medoid = 0;
 };
 
 void bulk_build(const VectorArray& vectors, const BulkParams& params, std::pmr::memory_resource* memory,

@@ -1,14 +1,15 @@
 // A node of the graph as bytes: the same in a buffer page and in memory. All nodes of an index have one size,
 // so a node is found by arithmetic, and one look at it evaluates its whole neighbourhood.
 //
-//   header | own code | own vector (unless kept apart) | ids[R] | add[R] | rescale[R] | centroid[R] | codes[R
-//   / 16 blocks]
+//   header | own code | own vector (unless kept apart)
+//          | ids[R] | add[R] | rescale[R] | centroid[R] | pinned[R / 8] | codes[R / 16 blocks]
 //
-// A node's own code is what its neighbours hold of it: a new edge copies it, and a check compares with it.
+// A node's own code is what its neighbors hold of it: a new edge copies it, and a check compares with it.
 //
-// Edges are a structure of arrays over R lanes (R a multiple of 16); lane i belongs to edge i, and lanes from
-// `degree` on hold nothing. Version 1 of the layout; kNodeFormInline is the only form so far, and the
-// metapage names the form, so that a compact one (ids, and each node's own code) can follow.
+// Edges are a structure of arrays over R lanes (R a multiple of 16); lane i belongs to edge i, and lanes from `degree` on
+// hold nothing. Pinned edges form a tree from the medoid over all nodes: no pruning drops them, so every node can be
+// reached, whatever is added and removed. Version 1 of the layout; kInline is the only form so far, and the metapage
+// names the form, so that a compact one (ids, and each node's own code) can follow.
 #pragma once
 
 #include <cstddef>
@@ -78,7 +79,7 @@ struct NodeLayout {
     OwnFormat own_format;
     OwnPlace own_place;
     // Byte offsets in a node, and its size (a multiple of 8).
-    std::uint32_t own, ids, add, rescale, centroid, codes, size;
+    std::uint32_t own, ids, add, rescale, centroid, pinned, codes, size;
 
     static NodeLayout make(std::size_t padded, std::size_t code_dims, unsigned bits, std::size_t degree,
                            OwnFormat format, OwnPlace place);
@@ -125,6 +126,7 @@ class BasicNode {
     Like<float>* add() const { return at<float>(layout_->add); }
     Like<f16>* rescale() const { return at<f16>(layout_->rescale); }
     Like<std::uint8_t>* centroid() const { return at<std::uint8_t>(layout_->centroid); }
+    Like<std::uint8_t>* pinned_bits() const { return at<std::uint8_t>(layout_->pinned); }
     Like<std::uint8_t>* codes() const { return at<std::uint8_t>(layout_->codes); }
 
     const NodeLayout& layout() const { return *layout_; }
@@ -150,6 +152,20 @@ class BasicNode {
         header().centroid = factors.centroid;
     }
 
+    bool pinned(std::size_t lane) const { return (pinned_bits()[lane / 8] >> lane % 8 & 1) != 0; }
+    void set_pinned(std::size_t lane, std::uint8_t value) const
+        requires(!std::is_const_v<Byte>)
+    {
+        const auto bit = static_cast<std::uint8_t>(1u << lane % 8);
+        std::uint8_t& bits = pinned_bits()[lane / 8];
+        bits = static_cast<std::uint8_t>(value != 0 ? bits | bit : bits & ~bit);
+    }
+    std::size_t pinned_count() const {
+        std::size_t count = 0;
+        for (std::size_t lane = 0; lane < degree(); ++lane) count += pinned(lane) ? 1 : 0;
+        return count;
+    }
+
     // Copies lane i out; `code` has room for layout.code_bytes().
     CodeFactors read_code(std::size_t lane, std::uint8_t* code) const {
         const std::uint8_t* first = lane_bytes(lane);
@@ -157,12 +173,13 @@ class BasicNode {
         return {add()[lane], rescale()[lane], centroid()[lane]};
     }
 
-    // Writes lane i. The degree is the caller's.
+    // Writes lane i, not pinned. The degree is the caller's.
     void write_edge(std::size_t lane, const Edge& edge) const requires(!std::is_const_v<Byte>) {
         ids()[lane] = edge.id;
         add()[lane] = edge.factors.add;
         rescale()[lane] = edge.factors.rescale;
         centroid()[lane] = edge.factors.centroid;
+        set_pinned(lane, 0);
         std::uint8_t* first = lane_bytes(lane);
         for (std::size_t j = 0; j < layout_->code_bytes(); ++j) first[j * kBlockLanes] = edge.code[j];
     }
@@ -173,6 +190,7 @@ class BasicNode {
         add()[to] = add()[from];
         rescale()[to] = rescale()[from];
         centroid()[to] = centroid()[from];
+        set_pinned(to, pinned(from) ? 1 : 0);
         std::uint8_t* target = lane_bytes(to);
         const std::uint8_t* source = lane_bytes(from);
         for (std::size_t j = 0; j < layout_->code_bytes(); ++j)

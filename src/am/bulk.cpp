@@ -157,10 +157,11 @@ class GraphWriter {
                    std::span<const NodeHeader> headers) {
         for (std::size_t i = 0; i < rows.size(); ++i)
             fill_node(node_in(meta_.shape, page, slot_of(meta_.shape, ids_[rows[i]])), headers[i], rows[i],
-                      graph.edges.of(rows[i]));
+                      graph);
     }
 
-    void fill_node(Node node, const NodeHeader& header, std::uint32_t row, std::span<const Neighbor> edges) {
+    void fill_node(Node node, const NodeHeader& header, std::uint32_t row, const BulkGraph& graph) {
+        const std::span<const Neighbor> edges = graph.edges.of(row);
         node.header() = header;
         node.header().degree = static_cast<std::uint16_t>(edges.size());
         node.set_own_factors(factors_[row]);
@@ -169,6 +170,7 @@ class GraphWriter {
         for (std::size_t lane = 0; lane < edges.size(); ++lane) {
             const std::uint32_t to = edges[lane].id;
             node.write_edge(lane, {ids_[to], factors_[to], code_of(to)});
+            node.set_pinned(lane, graph.parent[to] == row ? 1 : 0);
         }
     }
 

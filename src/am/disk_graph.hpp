@@ -34,8 +34,10 @@ class DiskGraph {
         const Buffer buffer = *cache_->hint(block_of(cache_->shape, id));
         if (!BufferIsValid(buffer) || BufferIsLocal(buffer)) return;
         const NodeLayout& layout = cache_->shape.layout;
-        const auto* node = reinterpret_cast<const char*>(page_contents(BufferGetPage(buffer)) +
-                                                         slot_of(cache_->shape, id) * layout.size);
+        const Page page = BufferGetPage(buffer);
+        __builtin_prefetch(page);
+        __builtin_prefetch(page + BLCKSZ - sizeof(PageTail));
+        const auto* node = reinterpret_cast<const char*>(page_contents(page) + slot_of(cache_->shape, id) * layout.size);
         for (std::size_t at = 0; at < layout.size; at += 64) __builtin_prefetch(node + at);
     }
 

@@ -206,6 +206,7 @@ void bulk_build(const VectorArray& vectors, const BulkParams& params, std::pmr::
     std::iota(rows.begin(), rows.end(), 0u);
     build_rows(context, rows, graph.edges, &graph.order);
     connect_all(graph.edges, params.degree, context.medoid, context.random, progress, memory);
+    spanning_tree(graph.edges, context.medoid, graph.parent);
     graph.medoid = context.medoid;
 }
 

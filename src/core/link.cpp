@@ -144,4 +144,26 @@ void connect_all(Adjacency& lists, std::size_t degree, std::uint32_t root, Rando
     }
 }
 
+void spanning_tree(const Adjacency& lists, std::uint32_t root, std::pmr::vector<std::uint32_t>& parent) {
+    std::pmr::memory_resource* memory = parent.get_allocator().resource();
+    const std::size_t rows = lists.rows();
+    std::pmr::vector<std::uint32_t> depth(rows, kNoNode, memory), order(memory);
+    depth[root] = 0;
+    order.push_back(root);
+    for (std::size_t at = 0; at < order.size(); ++at)
+        for (const Neighbor& n : lists.of(order[at])) {
+            if (depth[n.id] != kNoNode) continue;
+            depth[n.id] = depth[order[at]] + 1;
+            order.push_back(n.id);
+        }
+    parent.assign(rows, kNoNode);
+    std::pmr::vector<float> nearest(rows, std::numeric_limits<float>::infinity(), memory);
+    for (std::uint32_t row = 0; row < rows; ++row)
+        for (const Neighbor& n : lists.of(row)) {
+            if (depth[row] >= depth[n.id] || !(n.distance < nearest[n.id])) continue;
+            nearest[n.id] = n.distance;
+            parent[n.id] = row;
+        }
+}
+
 }  // namespace vecidx

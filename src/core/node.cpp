@@ -26,6 +26,7 @@ NodeLayout NodeLayout::make(std::size_t padded, std::size_t code_dims, unsigned 
     l.add = take(degree * sizeof(float));
     l.rescale = take(degree * sizeof(f16));
     l.centroid = take(degree);
+    l.pinned = take(degree / 8);
     l.codes = take(degree * l.code_bytes());
     l.size = static_cast<std::uint32_t>(round_up<std::size_t>(at, 8));
     return l;
