@@ -28,7 +28,7 @@ struct StoredVector {
 // A half is off by at most 2^-11 of the value or 2^-25 of the unit, whichever is more; a byte by half a unit.
 float store_vector(OwnFormat format, const float* z, std::size_t padded, void* data);
 
-// The inverse, up to rounding.
+// The inverse, up to rounding. Halves of coordinates beyond 3.4e38 come back as infinity.
 void load_vector(const StoredVector& x, std::size_t padded, float* z);
 
 // Squared norm of the stored vector moved back by `origin` (padded floats).

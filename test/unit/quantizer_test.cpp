@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "support.hpp"
@@ -124,6 +125,23 @@ TEST(QuantizerTest, EstimatesAreUnbiasedAndWithinThePapersBound) {
     }
 }
 
+// `add` goes with the factor as stored, here in so coarse a unit that rounding it is felt.
+TEST(QuantizerTest, AddGoesWithTheStoredFactor) {
+    for (const Shape& shape : kShapes) {
+        Scene scene(shape);
+        scene.book.rescale_unit = 1e6f;
+        std::vector<std::uint8_t> code(scene.book.code_bytes());
+        const std::vector<float> z = scene.rotated(1);
+        const CodeFactors factors = encode(scene.book, z.data(), 0, code.data());
+        const std::vector<double> x = levels_of(scene.book, code.data());
+        double product = 0;
+        for (std::size_t i = 0; i < x.size(); ++i) product += x[i] * scene.centroids[i];
+        const double residual = squared_distance(z.data(), scene.centroids.data(), shape.padded);
+        EXPECT_NEAR(factors.add, residual - rescale_of(scene.book, factors) * product, 1e-5 * residual)
+            << shape;
+    }
+}
+
 // How well a code of B bits fits: the cosine between a Gaussian residual and its code (0.798 for signs; the
 // others from the optimal uniform quantizers).
 TEST(QuantizerTest, CodesFitAsWellAsTheirBitsAllow) {
@@ -212,12 +230,17 @@ TEST(QuantizerTest, ScannedEstimatesFollowTheFormulaWithinTheTable) {
                 const double truth = squared_distance(q.data(), scene.book.centroid(c), shape.padded);
                 EXPECT_NEAR(query.centroid_distances()[c], truth, 1e-5 * truth) << shape;
             }
+            const QueryTable& table = query.table();
+            EXPECT_GE(std::max(*std::max_element(table.low, table.low + 2 * shape.code_dims),
+                               *std::max_element(table.high, table.high + 2 * shape.code_dims)),
+                      126)
+                << "the table's range is not used";
             const double planes = (std::pow(4, shape.bits) - 1) / 3;  // squares of the planes' weights
             const double entries = static_cast<double>(shape.code_dims) / 4;
-            const double step_error = query.table().scale * std::sqrt(planes * entries / 12);
+            const double step_error = table.scale * std::sqrt(planes * entries / 12);
             at_each_level([&](const Kernels& k) {
                 float estimates[Block::kLanes];
-                k.scan(block.view(), query.table(), estimates);
+                k.scan(block.view(), table, estimates);
                 double sum = 0;
                 for (std::size_t lane = 0; lane < Block::kLanes; ++lane) {
                     const CodeFactors& factors = block.factors[lane];
