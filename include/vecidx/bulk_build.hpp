@@ -47,4 +47,9 @@ struct BulkGraph {
 void bulk_build(const VectorArray& vectors, const BulkParams& params, std::pmr::memory_resource* memory,
                 const Progress& progress, BulkGraph& graph);
 
+// The nearest of each row among the rows, as far as shared leaves show them: candidates for linking a batch with itself.
+// `lists` has a list for every row.
+void nearest_in_leaves(const VectorArray& vectors, const BulkParams& params, std::pmr::memory_resource* memory,
+                       const Progress& progress, Adjacency& lists);
+
 }  // namespace vecidx

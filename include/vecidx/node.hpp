@@ -116,6 +116,7 @@ class BasicNode {
     using Like = std::conditional_t<std::is_const_v<Byte>, const T, T>;
 
   public:
+    BasicNode() = default;
     BasicNode(const NodeLayout& layout, Byte* bytes) : layout_(&layout), bytes_(bytes) {}
     operator BasicNode<const std::byte>() const { return {*layout_, bytes_}; }
 
@@ -206,8 +207,8 @@ class BasicNode {
         return codes() + lane / kBlockLanes * layout_->code_bytes() * kBlockLanes + lane % kBlockLanes;
     }
 
-    const NodeLayout* layout_;
-    Byte* bytes_;
+    const NodeLayout* layout_ = nullptr;
+    Byte* bytes_ = nullptr;
 };
 
 using Node = BasicNode<std::byte>;

@@ -210,4 +210,16 @@ void bulk_build(const VectorArray& vectors, const BulkParams& params, std::pmr::
     graph.medoid = context.medoid;
 }
 
+void nearest_in_leaves(const VectorArray& vectors, const BulkParams& params, std::pmr::memory_resource* memory,
+                       const Progress& progress, Adjacency& lists) {
+    std::pmr::vector<std::uint32_t> rows(vectors.count, memory);
+    std::iota(rows.begin(), rows.end(), 0u);
+    Build build(vectors, rows, params, memory, progress);
+    if (rows.size() <= kSmall) return build.all_candidates(lists);
+    Leaves leaves(memory);
+    Random random(params.seed);
+    partition(vectors, rows, {params.leaf_size, params.fan_out, 2000}, random, progress, leaves);
+    build.leaf_candidates(leaves, rows, lists);
+}
+
 }  // namespace vecidx
