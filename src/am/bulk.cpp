@@ -51,22 +51,12 @@ class GraphWriter {
         float* mean = floats_.data();
         float* direction = mean + padded;
         space.lift_direction(direction);
-        if (space.metric == Metric::kInnerProduct) move_rows(space, mean, direction);
+        // The mean is that of the lifted rows.
+        if (space.metric == Metric::kInnerProduct)
+            rows_.move_to_graph_space(space, meta_.max_norm_squared, mean, direction);
         sample_mean(rows_.vectors(), random, memory_, mean);
-        std::pmr::vector<float> no_lift(padded, 0.0f, memory_);
-        move_rows(space, mean, no_lift.data());
+        rows_.move_to_graph_space(space, 0, mean, direction);
         train_book(random);
-    }
-
-    void move_rows(const Space& space, const float* mean, const float* direction) {
-        for (std::size_t i = 0; i < rows_.size(); ++i) {
-            if (i % kReportEvery == 0) CHECK_FOR_INTERRUPTS();
-            load_vector(rows_.vectors()[i], layout_.padded, z_.data());
-            space.lift(z_.data(), rows_.norm_squared(i), meta_.max_norm_squared, direction);
-            for (std::size_t d = 0; d < layout_.padded; ++d) z_[d] -= mean[d];
-            rows_.replace(i, z_.data());
-            rows_.widen(i, space.storage_error(z_.data(), rows_.vectors()[i]));
-        }
     }
 
     void train_book(Random& random) {
@@ -141,7 +131,7 @@ class GraphWriter {
         h.flags = kNodeUsed;
         h.error = rows_.error(row);
         h.norm_squared = rows_.norm_squared(row);
-        h.batch = meta_.batch;
+        h.batch = meta_.merging != 0 ? meta_.merging : meta_.batch;
         h.version = 1;
         std::pmr::vector<HeapTid> tids(memory_);
         rows_.for_each_tid(row, [&tids](HeapTid tid) { tids.push_back(tid); });
@@ -149,7 +139,9 @@ class GraphWriter {
         std::copy_n(tids.begin(), h.tid_count, h.tids);
         const PostingOwner owner{ids_[row], h.version};
         h.posting = write_postings(index_, owner, std::span<const HeapTid>(tids).subspan(h.tid_count));
-        h.own_block = layout_.own_place == OwnPlace::kApart ? rows_.own_block(row) : kNoOwnBlock;
+        const bool apart = layout_.own_place == OwnPlace::kApart;
+        h.own_block = apart ? rows_.own_block(row) : kNoOwnBlock;
+        h.unit = apart ? rows_.added_unit(row) : 0;
         return h;
     }
 
@@ -196,9 +188,11 @@ class GraphWriter {
             meta.rescale_unit = meta_.rescale_unit;
             meta.max_norm_squared = meta_.max_norm_squared;
             meta.medoid = ids_[graph.medoid];
-            meta.node_count = static_cast<std::uint32_t>(rows_.size());
+            meta.node_count += static_cast<std::uint32_t>(rows_.size());
             for (std::size_t c = 0; c < meta_.centroid_count; ++c) meta.entries[c] = ids_[meta_.entries[c]];
             ++meta.trained;
+            if (meta.merging != 0) meta.batch = meta.merging;
+            meta.merging = 0;
         });
     }
 

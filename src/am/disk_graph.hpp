@@ -49,6 +49,10 @@ class DiskGraph {
             const float d = expand_node(node, node.vector(), q, beam);
             return sink_(Visit{id, node, node.vector(), d, d});
         }
+        if (node.header().own_block == kNoOwnBlock) {  // left by a merge that was undone
+            beam.settle(std::numeric_limits<float>::max());
+            return offer_neighbors(node, q, beam);
+        }
         read_apart(index_, layout, node.header().own_block, query_.apart);
         const StoredVector own{query_.apart, node.header().unit, OwnFormat::kF16};
         const float plain = l2_squared(kernels(), query_.embedded, own, layout.padded);
@@ -63,5 +67,8 @@ class DiskGraph {
     const PreparedQuery& query_;
     Sink& sink_;
 };
+
+// Offers the nodes where a search for the query starts: those nearest to the centroids nearest to it.
+void offer_entries(const Meta& meta, const PreparedQuery& query, Beam& beam);
 
 }  // namespace vecidx

@@ -25,6 +25,7 @@ std::uint64_t hash_bytes(const std::byte* bytes, std::size_t size, float unit) {
 void RowStore::reserve(std::size_t rows) {
     data_.reserve(rows * stored_bytes(OwnFormat::kF16, padded_));
     units_.reserve(rows);
+    added_units_.reserve(rows);
     errors_.reserve(rows);
     norms_.reserve(rows);
     tids_.reserve(rows);
@@ -35,6 +36,7 @@ void RowStore::add(const PendingEntry& entry, const void* halves, HeapTid tid) {
     const auto* first = static_cast<const std::byte*>(halves);
     data_.insert(data_.end(), first, first + stored_bytes(OwnFormat::kF16, padded_));
     units_.push_back(entry.unit);
+    added_units_.push_back(entry.unit);
     errors_.push_back(entry.error);
     norms_.push_back(entry.norm_squared);
     tids_.push_back(tid);
@@ -58,6 +60,7 @@ void RowStore::collapse_equal() {
             next_same_[i] = first_tid_[same];
             first_tid_[same] = i;
             errors_[same] = std::max(errors_[same], errors_[i]);
+            if (own_blocks_[i] != kNoOwnBlock) spare_blocks_.push_back(own_blocks_[i]);
             continue;
         }
         table[at] = static_cast<std::uint32_t>(kept);
@@ -65,6 +68,7 @@ void RowStore::collapse_equal() {
         if (kept != i) {
             std::memcpy(bytes(kept), bytes(i), width);
             units_[kept] = units_[i];
+            added_units_[kept] = added_units_[i];
             errors_[kept] = errors_[i];
             norms_[kept] = norms_[i];
             own_blocks_[kept] = own_blocks_[i];
@@ -73,13 +77,23 @@ void RowStore::collapse_equal() {
     }
     data_.resize(kept * width);
     units_.resize(kept);
+    added_units_.resize(kept);
     errors_.resize(kept);
     norms_.resize(kept);
     own_blocks_.resize(kept);
 }
 
-void RowStore::replace(std::size_t row, const float* z) {
-    units_[row] = store_vector(OwnFormat::kF16, z, padded_, bytes(row));
+void RowStore::move_to_graph_space(const Space& space, double max_norm_squared, const float* mean,
+                                   const float* direction) {
+    std::pmr::vector<float> z(padded_, units_.get_allocator().resource());
+    for (std::size_t i = 0; i < size(); ++i) {
+        if (i % 1024 == 0) CHECK_FOR_INTERRUPTS();
+        load_vector(vectors()[i], padded_, z.data());
+        space.lift(z.data(), norms_[i], max_norm_squared, direction);
+        for (std::size_t d = 0; d < padded_; ++d) z[d] -= mean[d];
+        units_[i] = store_vector(OwnFormat::kF16, z.data(), padded_, bytes(i));
+        errors_[i] += space.storage_error(z.data(), vectors()[i]);
+    }
 }
 
 std::size_t RowStore::bytes_per_row(const NodeLayout& layout, std::size_t reservoir) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "storage/layout.hpp"
+#include "vecidx/space.hpp"
 #include "vecidx/tile.hpp"
 
 namespace vecidx {
@@ -12,8 +13,8 @@ namespace vecidx {
 class RowStore {
   public:
     RowStore(const NodeLayout& layout, std::pmr::memory_resource* memory)
-        : padded_(layout.padded), data_(memory), units_(memory), errors_(memory), norms_(memory), tids_(memory),
-          own_blocks_(memory), next_same_(memory) {}
+        : padded_(layout.padded), data_(memory), units_(memory), added_units_(memory), errors_(memory), norms_(memory), tids_(memory),
+          own_blocks_(memory), spare_blocks_(memory), next_same_(memory) {}
 
     void reserve(std::size_t rows);
     void add(const PendingEntry& entry, const void* halves, HeapTid tid);
@@ -25,13 +26,17 @@ class RowStore {
     // from `next_same`. Call once, when all rows are there.
     void collapse_equal();
 
-    // Replaces a vector; widen its error bound by what that rounds away.
-    void replace(std::size_t row, const float* z);
-    void widen(std::size_t row, float error) { errors_[row] += error; }
+
+    // Moves every row into a graph's space: lifted along `direction`, relative to `mean` (padded floats each).
+    void move_to_graph_space(const Space& space, double max_norm_squared, const float* mean, const float* direction);
 
     float error(std::size_t row) const { return errors_[row]; }
     float norm_squared(std::size_t row) const { return norms_[row]; }
     BlockNumber own_block(std::size_t row) const { return own_blocks_[row]; }
+    // The unit of the vector as it was added, which is that of its copy kept apart.
+    float added_unit(std::size_t row) const { return added_units_[row]; }
+    // Own vectors kept apart that collapse_equal left without a row.
+    std::span<const BlockNumber> spare_blocks() const { return spare_blocks_; }
 
     // The heap rows of a row: its own, then those that collapse_equal joined.
     template <typename Fn>
@@ -52,9 +57,9 @@ class RowStore {
 
     std::size_t padded_;
     std::pmr::vector<std::byte> data_;
-    std::pmr::vector<float> units_, errors_, norms_;
+    std::pmr::vector<float> units_, added_units_, errors_, norms_;
     std::pmr::vector<HeapTid> tids_;
-    std::pmr::vector<BlockNumber> own_blocks_;
+    std::pmr::vector<BlockNumber> own_blocks_, spare_blocks_;
     std::pmr::vector<std::uint32_t> next_same_;  // by heap row
     std::pmr::vector<std::uint32_t> first_tid_{next_same_.get_allocator()};
 };

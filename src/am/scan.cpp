@@ -10,7 +10,6 @@
 namespace vecidx {
 namespace {
 
-constexpr std::size_t kEntries = 2;       // centroids near the query at whose nodes a search starts
 constexpr std::size_t kGrowth = 4;        // of the list size, from round to round
 constexpr std::size_t kSweepShare = 8;    // a list of more than 1/8 of all nodes costs more than a sweep
 constexpr std::size_t kNoBudget = std::numeric_limits<std::size_t>::max() / 2;
@@ -124,26 +123,10 @@ void VamanaScan::search(std::size_t list_size) {
         };
         DiskGraph graph(index_, cache, query_, sink);
         beam_.reset(list_size);
-        offer_entries(meta, cache);
+        offer_entries(meta, query_, beam_);
         visited_ += best_first_search(graph, beam_, poll);
     }
     std::make_heap(heap_.begin(), heap_.end(), farther);
-}
-
-void VamanaScan::offer_entries(const Meta& meta, const IndexCache* cache) {
-    const float* distances = query_.graph.table->centroid_term;
-    const std::size_t count = cache->geometry.book.centroid_count;
-    Neighbor nearest[kEntries];
-    std::fill_n(nearest, kEntries, Neighbor{std::numeric_limits<float>::max(), 0});
-    for (NodeId c = 0; c < count; ++c) {
-        const Neighbor n{distances[c], c};
-        if (!(n < nearest[kEntries - 1])) continue;
-        nearest[kEntries - 1] = n;
-        std::sort(nearest, nearest + kEntries);
-    }
-    for (std::size_t i = 0; i < std::min(kEntries, count); ++i) beam_.offer(meta.entries[nearest[i].id], nearest[i].distance);
-    // From the medoid every node can be reached; its turn comes only where the entries lead to less than a list.
-    beam_.offer(meta.medoid, std::numeric_limits<float>::max());
 }
 
 double VamanaScan::bound_of(const StoredVector& own, float l2, float error, float norm_squared,

@@ -45,7 +45,6 @@ class VamanaScan {
     bool refill();
     void prepare(const Meta& meta);
     void search(std::size_t list_size);
-    void offer_entries(const Meta& meta, const IndexCache* cache);
     bool sweep(double below);
     void sweep_page(Page page, BlockNumber block, std::pmr::vector<Result>& chains);
     void collect_pending(const Meta& meta);

@@ -4,5 +4,4 @@
 namespace vecidx {
 IndexBulkDeleteResult* vamana_bulk_delete(IndexVacuumInfo*, IndexBulkDeleteResult* stats, IndexBulkDeleteCallback, void*) { return stats; }
 IndexBulkDeleteResult* vamana_vacuum_cleanup(IndexVacuumInfo*, IndexBulkDeleteResult* stats) { return stats; }
-double merge_pending(Relation) { return 0; }
 }

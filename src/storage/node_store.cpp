@@ -155,7 +155,36 @@ std::uint32_t write_record(Relation index, PostingOwner owner, std::uint32_t nex
     return record;
 }
 
-bool holds(const HeapTid* tids, std::size_t count, HeapTid tid) { return std::find(tids, tids + count, tid) != tids + count; }
+// The heap rows of a node that it already has, sorted by key, and its posting records with room.
+struct KnownRows {
+    std::uint64_t* keys;
+    std::size_t count;
+    std::uint32_t roomy;  // a record with room, or kNoPosting
+
+    bool holds(HeapTid tid) const { return std::binary_search(keys, keys + count, tid.key()); }
+};
+
+KnownRows known_rows(Relation index, PostingOwner owner, const NodeHeader& header) {
+    std::size_t room = 64;
+    KnownRows known{static_cast<std::uint64_t*>(palloc(room * sizeof(std::uint64_t))), 0, kNoPosting};
+    const auto note = [&](HeapTid tid) {
+        if (known.count == room) {
+            room *= 2;
+            known.keys = static_cast<std::uint64_t*>(repalloc_huge(known.keys, room * sizeof(std::uint64_t)));
+        }
+        known.keys[known.count++] = tid.key();
+    };
+    std::for_each_n(header.tids, header.tid_count, note);
+    for (std::uint32_t record = header.posting; record != kNoPosting;) {
+        PostingRecord r;
+        if (!read_posting(index, record, owner, &r)) break;
+        std::for_each_n(r.tids, r.count, note);
+        if (r.count < kPostingTids) known.roomy = record;
+        record = r.next;
+    }
+    std::sort(known.keys, known.keys + known.count);
+    return known;
+}
 
 }  // namespace
 
@@ -166,39 +195,37 @@ std::uint32_t write_postings(Relation index, PostingOwner owner, std::span<const
     return record;
 }
 
-bool add_tid(Relation index, const IndexShape& shape, NodeId id, HeapTid tid, float error) {
+void add_tids(Relation index, const IndexShape& shape, NodeId id, std::span<const HeapTid> tids, float error) {
     const BlockNumber block = block_of(shape, id);
     const std::size_t slot = slot_of(shape, id);
     const NodeHeader header = with_read(index, block, [&](Page page) {
         check_kind(index, block, page, PageKind::kNode);
         return node_in(shape, page, slot).header();
     });
-    if (holds(header.tids, header.tid_count, tid)) return false;
     const PostingOwner owner{id, header.version};
-    std::uint32_t roomy = kNoPosting;
-    for (std::uint32_t record = header.posting; record != kNoPosting;) {
-        PostingRecord r;
-        if (!read_posting(index, record, owner, &r)) break;
-        if (holds(r.tids, r.count, tid)) return false;
-        if (r.count < kPostingTids) roomy = record;
-        record = r.next;
-    }
+    const KnownRows known = known_rows(index, owner, header);
+    auto* fresh = static_cast<HeapTid*>(palloc(std::max<std::size_t>(tids.size(), 1) * sizeof(HeapTid)));
+    const std::size_t count = static_cast<std::size_t>(
+        std::copy_if(tids.begin(), tids.end(), fresh, [&known](HeapTid tid) { return !known.holds(tid); }) - fresh);
+    std::size_t at = std::min(count, kInlineTids - header.tid_count);
+    const std::size_t inline_rows = at;
+    if (known.roomy != kNoPosting && at < count)
+        with_write(index, posting_block(known.roomy), PageKind::kPosting, [&](Page page) {
+            PostingRecord& r = posting_in(page, known.roomy);
+            while (at < count && r.count < kPostingTids) r.tids[r.count++] = fresh[at++];
+        });
     std::uint32_t first = header.posting;
-    if (header.tid_count == kInlineTids && roomy == kNoPosting)
-        first = write_record(index, owner, header.posting, std::span(&tid, 1));
-    PageChange change(index);
-    NodeHeader& h = node_in(shape, change.edit(block, PageKind::kNode), slot).header();
-    h.error = std::max(h.error, error);
-    h.flags &= static_cast<std::uint16_t>(~kNodeTombstone);
-    h.posting = first;
-    if (h.tid_count < kInlineTids) {
-        h.tids[h.tid_count++] = tid;
-    } else if (roomy != kNoPosting) {
-        PostingRecord& r = posting_in(change.edit(posting_block(roomy), PageKind::kPosting), roomy);
-        r.tids[r.count++] = tid;
-    }
-    change.commit();
-    return true;
+    for (; at < count; at += std::min(kPostingTids, count - at))
+        first = write_record(index, owner, first, std::span(fresh + at, std::min(kPostingTids, count - at)));
+    with_write(index, block, PageKind::kNode, [&](Page page) {
+        NodeHeader& h = node_in(shape, page, slot).header();
+        h.error = std::max(h.error, error);
+        h.posting = first;
+        std::copy_n(fresh, inline_rows, h.tids + h.tid_count);
+        h.tid_count = static_cast<std::uint8_t>(h.tid_count + inline_rows);
+    });
+    pfree(fresh);
+    pfree(known.keys);
 }
 
 void free_postings(Relation index, std::uint32_t record, PostingOwner owner) {

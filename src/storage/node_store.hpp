@@ -43,8 +43,8 @@ void allocate_nodes(Relation index, std::size_t count, NodeId* ids);
 // Puts a page on the list of pages with free node slots unless it is there.
 void list_free_nodes(Relation index, BlockNumber block);
 
-// Adds a heap row to a node. False when it is there already. `error` widens the node's error bound.
-bool add_tid(Relation index, const IndexShape& shape, NodeId id, HeapTid tid, float error);
+// Adds heap rows to a node, those that are not there yet. `error` widens the node's error bound.
+void add_tids(Relation index, const IndexShape& shape, NodeId id, std::span<const HeapTid> tids, float error);
 
 // One record of a node's posting chain, copied out. False when it is no longer of that node (then the chain ends).
 struct PostingOwner {

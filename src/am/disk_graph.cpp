@@ -1,0 +1,27 @@
+// Where searches of the index's graph start. See disk_graph.hpp.
+#include "am/disk_graph.hpp"
+
+namespace vecidx {
+namespace {
+
+constexpr std::size_t kEntries = 2;
+
+}  // namespace
+
+void offer_entries(const Meta& meta, const PreparedQuery& query, Beam& beam) {
+    const float* distances = query.graph.table->centroid_term;
+    Neighbor nearest[kEntries];
+    std::fill_n(nearest, kEntries, Neighbor{std::numeric_limits<float>::max(), 0});
+    for (NodeId c = 0; c < meta.centroid_count; ++c) {
+        const Neighbor n{distances[c], c};
+        if (!(n < nearest[kEntries - 1])) continue;
+        nearest[kEntries - 1] = n;
+        std::sort(nearest, nearest + kEntries);
+    }
+    const std::size_t count = std::min<std::size_t>(kEntries, meta.centroid_count);
+    for (std::size_t i = 0; i < count; ++i) beam.offer(meta.entries[nearest[i].id], nearest[i].distance);
+    // From the medoid every node can be reached; its turn comes only where the entries lead to less than a list.
+    beam.offer(meta.medoid, std::numeric_limits<float>::max());
+}
+
+}  // namespace vecidx

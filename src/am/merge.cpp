@@ -1,0 +1,193 @@
+// Merges: taking rows off the pending area's head and linking them, one batch under the merge lock at a time. The graph is
+// written before the pending area is cleared, so a scan, which reads in the other order, misses nothing; and a merge
+// that was interrupted is undone by the next.
+#include "am/merge.hpp"
+
+#include "am/batch.hpp"
+#include "am/bulk.hpp"
+#include "am/merge_lock.hpp"
+#include "storage/pending.hpp"
+#include "vecidx/bulk_build.hpp"
+
+namespace vecidx {
+namespace {
+
+// The rows of pending pages from the head on.
+struct Load {
+    RowStore* rows;
+    std::size_t capacity;        // no further page once there are so many
+    std::uint32_t last_sequence;  // no page after this one
+    BlockNumber last = InvalidBlockNumber;  // page that was read last
+    std::uint32_t pages = 0;
+};
+
+void add_rows(Relation index, const NodeLayout& layout, const PendingPage& page, void* apart, RowStore& rows) {
+    for (std::size_t i = 0; i < page.count(); ++i) {
+        const PendingEntry& e = page.entry(i);
+        if (e.dead != 0) continue;
+        const void* halves = page.vector(i).data;
+        if (e.own_block != kNoOwnBlock) {
+            read_apart(index, layout, e.own_block, apart);
+            halves = apart;
+        }
+        rows.add(e, halves, e.tid);
+    }
+}
+
+// Closes the page at the tail, to which rows may be appended at any time, and reads what it has.
+void close_and_read(Relation index, const NodeLayout& layout, BlockNumber block, void* apart, RowStore& rows) {
+    with_write(index, block, PageKind::kPending, [&](Page page) {
+        page_tail(page).flags |= kPendingClosed;
+        add_rows(index, layout, PendingPage(layout, page), apart, rows);
+    });
+}
+
+void load_pending(Relation index, const Meta& meta, Load& load) {
+    const NodeLayout& layout = meta.shape.layout;
+    void* apart = palloc(stored_bytes(OwnFormat::kF16, layout.padded));
+    for (BlockNumber block = meta.pending_head; block != InvalidBlockNumber && load.rows->size() < load.capacity;) {
+        CHECK_FOR_INTERRUPTS();
+        bool open = false, wanted = false;
+        const BlockNumber next = with_read(index, block, [&](Page page) {
+            check_kind(index, block, page, PageKind::kPending);
+            const PageTail& tail = page_tail(page);
+            wanted = tail.sequence <= load.last_sequence;
+            open = tail.next == InvalidBlockNumber && (tail.flags & kPendingClosed) == 0;
+            if (wanted && !open) add_rows(index, layout, PendingPage(layout, page), apart, *load.rows);
+            return tail.next;
+        });
+        if (!wanted) break;
+        if (open) close_and_read(index, layout, block, apart, *load.rows);
+        load.last = block;
+        ++load.pages;
+        block = next;
+    }
+}
+
+// Takes the pages that were loaded off the chain; from here on they belong to nobody.
+void advance_head(Relation index, const Load& load, std::size_t added) {
+    PageChange change(index);
+    Meta* meta = page_contents<Meta>(change.edit(kMetaBlock, PageKind::kMeta));
+    const BlockNumber next = with_read(index, load.last, [](Page page) { return page_tail(page).next; });
+    meta->pending_head = next;
+    if (next == InvalidBlockNumber) meta->pending_tail = InvalidBlockNumber;
+    meta->pending_pages -= load.pages;
+    meta->node_count += static_cast<std::uint32_t>(added);
+    if (meta->merging != 0) meta->batch = meta->merging;
+    meta->merging = 0;
+    change.commit();
+}
+
+void free_pages(Relation index, BlockNumber first, const Load& load) {
+    for (BlockNumber block = first;;) {
+        const BlockNumber next = with_read(index, block, [](Page page) { return page_tail(page).next; });
+        free_page(index, block);
+        if (block == load.last) return;
+        block = next;
+    }
+}
+
+// Nodes that an interrupted merge wrote become tombstones: their rows are still pending.
+void undo_interrupted(Relation index, const Meta& meta) {
+    std::uint32_t undone = 0;
+    const BlockNumber blocks = RelationGetNumberOfBlocks(index);
+    for (BlockNumber block = kMetaBlock + 1; block < blocks; ++block) {
+        CHECK_FOR_INTERRUPTS();
+        const Buffer buffer = ReadBuffer(index, block);
+        LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+        const Page page = BufferGetPage(buffer);
+        std::size_t of_batch = 0, unused = 0;
+        if (!PageIsNew(page)) {
+            check_page(index, block, page);
+            for (std::size_t slot = 0; page_kind(page) == PageKind::kNode && slot < meta.shape.nodes_per_page; ++slot) {
+                const ConstNode node = node_in(meta.shape, page, slot);
+                unused += node.used() ? 0 : 1;
+                of_batch += node.live() && node.header().batch == meta.merging ? 1 : 0;
+            }
+        }
+        if (of_batch == 0) {
+            UnlockReleaseBuffer(buffer);
+        } else {
+            PageChange change(index);
+            const Page copy = change.adopt(buffer);
+            for (std::size_t slot = 0; slot < meta.shape.nodes_per_page; ++slot) {
+                const Node node = node_in(meta.shape, copy, slot);
+                if (!node.live() || node.header().batch != meta.merging) continue;
+                node.header().flags |= kNodeTombstone;
+                node.header().tid_count = 0;
+                node.header().own_block = kNoOwnBlock;  // the pending row has it
+                ++undone;
+            }
+            change.commit();
+        }
+        if (unused > 0) list_free_nodes(index, block);
+    }
+    with_meta_write(index, [&](Meta& m) {
+        m.batch = m.merging;
+        m.merging = 0;
+        m.node_count += undone;
+        m.tombstones += undone;
+    });
+}
+
+std::size_t budget_rows(std::size_t bytes_per_row) {
+    constexpr std::size_t kLeastRows = 256;
+    return std::max(static_cast<std::size_t>(maintenance_work_mem) * 1024 / bytes_per_row, kLeastRows);
+}
+
+void quiet_report(void*, Phase, std::size_t, std::size_t) { CHECK_FOR_INTERRUPTS(); }
+
+// One batch; adds to `merged` the rows it took. False: nothing is left to do.
+bool merge_batch(Relation index, std::uint32_t last_sequence, MemoryContext context, double& merged) {
+    Meta meta = read_meta(index);
+    if (meta.pending_head == InvalidBlockNumber) return false;
+    if (meta.merging != 0) {
+        undo_interrupted(index, meta);
+        meta = read_meta(index);
+    }
+    auto* memory = make_in<ContextResource>(context, context);
+    auto* rows = make_in<RowStore>(context, meta.shape.layout, memory);
+    const bool first = meta.trained == 0;
+    const NodeLayout& layout = meta.shape.layout;
+    const std::size_t least = first ? least_graph_rows(layout) : 1;
+    if (meta.pending_pages * pending_entries_per_page(layout) < least) return false;
+    const std::size_t width = first ? RowStore::bytes_per_row(layout, BulkParams{}.reservoir) : Batch::bytes_per_row(layout);
+    Load load{rows, budget_rows(width), last_sequence};
+    load_pending(index, meta, load);
+    if (load.last == InvalidBlockNumber || (first && rows->size() < least)) return false;
+    merged += static_cast<double>(rows->size());
+
+    with_meta_write(index, [](Meta& m) { m.merging = m.batch + 1; });
+    meta = read_meta(index);
+    if (first) {
+        build_graph(index, *rows, Logging::kNow, memory, {quiet_report, nullptr});
+        advance_head(index, load, 0);
+        free_pages(index, meta.pending_head, load);
+        for (const BlockNumber block : rows->spare_blocks()) free_apart(index, block);
+        return true;
+    }
+    auto* batch = make_in<Batch>(context, index, meta, *rows, memory);
+    batch->link();
+    advance_head(index, load, batch->added());
+    free_pages(index, meta.pending_head, load);
+    batch->release();
+    return true;
+}
+
+}  // namespace
+
+double merge_pending(Relation index) {
+    const std::uint32_t last_sequence = read_meta(index).pending_sequence;
+    double merged = 0;
+    for (bool more = true; more;) {
+        const MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vamana merge", ALLOCSET_DEFAULT_SIZES);
+        const MemoryContext old = MemoryContextSwitchTo(context);
+        with_merge_lock(index, [&] { more = merge_batch(index, last_sequence, context, merged); });
+        MemoryContextSwitchTo(old);
+        MemoryContextDelete(context);
+    }
+    if (merged > 0) IndexFreeSpaceMapVacuum(index);
+    return merged;
+}
+
+}  // namespace vecidx
