@@ -105,7 +105,7 @@ void expect_exact_packing(Make make, Largest largest, Pack pack) {
     Random random(9);
     for (std::size_t n : lengths()) {
         GuardedArray<float> c(n);
-        GuardedArray<X> x(n, n % 2);
+        GuardedArray<X> x(n, n % 2 * sizeof(X));
         GuardedArray<std::uint8_t> row(n);
         std::vector<std::uint8_t> expected(n);
         float most = 0;
