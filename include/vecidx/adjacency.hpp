@@ -37,6 +37,20 @@ class Adjacency {
         return true;
     }
 
+    // Inserts into a sorted list unless it is there; when full, the farthest goes.
+    void insert_sorted(std::size_t row, Neighbor neighbor) {
+        Neighbor* first = entries_.data() + row * capacity_;
+        std::size_t size = sizes_[row];
+        if (size == capacity_ && !(neighbor < first[size - 1])) return;
+        for (std::size_t i = 0; i < size; ++i)
+            if (first[i].id == neighbor.id) return;
+        if (size == capacity_) --size;
+        Neighbor* at = std::upper_bound(first, first + size, neighbor);
+        std::move_backward(at, first + size, first + size + 1);
+        *at = neighbor;
+        sizes_[row] = static_cast<std::uint16_t>(size + 1);
+    }
+
     // A row's list, to be changed in place, and its new, shorter length.
     std::span<Neighbor> edit(std::size_t row) { return {entries_.data() + row * capacity_, sizes_[row]}; }
     void truncate(std::size_t row, std::size_t size) { sizes_[row] = static_cast<std::uint16_t>(size); }

@@ -1,4 +1,5 @@
-// A set of ids (of nodes, of heap rows) for one search: open addressing, grows, empties in the time of its table.
+// A set of ids (of nodes, of heap rows) for one search: open addressing, grows, empties in the time of its
+// table.
 #pragma once
 
 #include <algorithm>

@@ -17,28 +17,42 @@ namespace {
 constexpr std::size_t kSmall = 512;
 constexpr std::size_t kRowBlock = 8;
 
+// Edges to the skeleton that a row may get, where its neighbours do not lead there.
+constexpr std::size_t kBridges = 2;
+
 // A build of some rows of the array. Inside it a row is its position in `rows_`, except in tiles and prunes,
 // which address the array.
 class Build {
   public:
     Build(const VectorArray& vectors, std::span<const std::uint32_t> rows, const BulkParams& params,
-          std::pmr::memory_resource* memory, const Progress& progress)
-        : vectors_(vectors), rows_(rows), params_(params), memory_(memory), progress_(progress) {}
+          std::span<const std::uint32_t> position, std::pmr::memory_resource* memory,
+          const Progress& progress)
+        : vectors_(vectors),
+          rows_(rows),
+          params_(params),
+          position_(position),
+          memory_(memory),
+          progress_(progress) {}
 
-    void leaf_candidates(const Leaves& leaves, std::span<const std::uint32_t> position, Adjacency& lists);
+    // `skeleton` marks the positions that belong to it.
+    void leaf_candidates(const Leaves& leaves, std::span<const std::uint8_t> skeleton, Adjacency& lists);
     void all_candidates(Adjacency& lists);
 
   private:
-    void one_leaf(std::span<const std::uint32_t> leaf);
-    void offer_both_ways(std::span<const std::uint32_t> leaf, std::span<const std::uint32_t> position,
-                         Reservoirs& reservoirs) const;
+    void one_leaf(Adjacency& bridges);
+    void offer_bridges(std::size_t i, const std::int32_t* dots, Adjacency& bridges);
+    void offer_both_ways(Reservoirs& reservoirs) const;
+    void merge_bridges(const Adjacency& bridges, Adjacency& lists) const;
     bool found(std::size_t i, std::size_t j) const;
 
     const VectorArray& vectors_;
     std::span<const std::uint32_t> rows_;
     const BulkParams& params_;
+    std::span<const std::uint32_t> position_;
     std::pmr::memory_resource* memory_;
     const Progress& progress_;
+    std::pmr::vector<std::uint32_t> leaf_{memory_};  // rows of the leaf at hand, those of the skeleton first
+    std::size_t leaf_skeleton_ = 0;                  // how many those are
     PackedTile tile_{memory_};
     NearestInRow nearest_{memory_};
     std::pmr::vector<std::int32_t> dots_{memory_};
@@ -46,26 +60,37 @@ class Build {
     std::pmr::vector<std::uint8_t> found_count_{memory_};
 };
 
-// The nearest of each member of a leaf, into found_.
-void Build::one_leaf(std::span<const std::uint32_t> leaf) {
-    tile_.pack_around_mean(vectors_, leaf);
+// The nearest of each member of the leaf, into found_, and its bridges.
+void Build::one_leaf(Adjacency& bridges) {
+    tile_.pack_around_mean(vectors_, leaf_);
     const Kernels& k = kernels();
     const std::size_t width = tile_.panel_count() * kBlockLanes;
     dots_.resize(kRowBlock * width);
-    found_.resize(leaf.size() * params_.per_leaf);
-    found_count_.resize(leaf.size());
+    found_.resize(leaf_.size() * params_.per_leaf);
+    found_count_.resize(leaf_.size());
     const std::int32_t* norms = tile_.norms();
-    for (std::size_t first = 0; first < leaf.size(); first += kRowBlock) {
-        const std::size_t count = std::min(kRowBlock, leaf.size() - first);
+    for (std::size_t first = 0; first < leaf_.size(); first += kRowBlock) {
+        const std::size_t count = std::min(kRowBlock, leaf_.size() - first);
         k.dot_tile(tile_.tile(), first, count, tile_.tile(), tile_.panel_count(), dots_.data(), width);
         for (std::size_t i = first; i < first + count; ++i) {
-            nearest_.select(dots_.data() + (i - first) * width, norms, leaf.size(), params_.per_leaf, i);
+            const std::int32_t* dots = dots_.data() + (i - first) * width;
+            nearest_.select(dots, norms, leaf_.size(), params_.per_leaf, i);
             found_count_[i] = static_cast<std::uint8_t>(nearest_.size());
             for (std::size_t j = 0; j < nearest_.size(); ++j) {
                 const auto squared = static_cast<float>(norms[i] + nearest_.key(j));
                 found_[i * params_.per_leaf + j] = {tile_.unit() * squared, nearest_.index(j)};
             }
+            if (i >= leaf_skeleton_) offer_bridges(i, dots, bridges);
         }
+    }
+}
+
+// The skeleton's members of the leaf that are nearest to member i.
+void Build::offer_bridges(std::size_t i, const std::int32_t* dots, Adjacency& bridges) {
+    nearest_.select(dots, tile_.norms(), leaf_skeleton_, kBridges, kNoSelf);
+    for (std::size_t j = 0; j < nearest_.size(); ++j) {
+        const auto squared = static_cast<float>(tile_.norms()[i] + nearest_.key(j));
+        bridges.insert_sorted(position_[leaf_[i]], {tile_.unit() * squared, leaf_[nearest_.index(j)]});
     }
 }
 
@@ -76,28 +101,40 @@ bool Build::found(std::size_t i, std::size_t j) const {
     return there;
 }
 
-void Build::offer_both_ways(std::span<const std::uint32_t> leaf, std::span<const std::uint32_t> position,
-                            Reservoirs& reservoirs) const {
-    for (std::size_t i = 0; i < leaf.size(); ++i) {
-        const std::uint32_t row = position[leaf[i]];
+void Build::offer_both_ways(Reservoirs& reservoirs) const {
+    for (std::size_t i = 0; i < leaf_.size(); ++i) {
+        const std::uint32_t row = position_[leaf_[i]];
         for (std::size_t j = 0; j < found_count_[i]; ++j) {
             const Neighbor n = found_[i * params_.per_leaf + j];
-            reservoirs.offer(row, {n.distance, leaf[n.id]});
-            if (!found(n.id, i)) reservoirs.offer(position[leaf[n.id]], {n.distance, leaf[i]});
+            reservoirs.offer(row, {n.distance, leaf_[n.id]});
+            if (!found(n.id, i)) reservoirs.offer(position_[leaf_[n.id]], {n.distance, leaf_[i]});
         }
     }
 }
 
-void Build::leaf_candidates(const Leaves& leaves, std::span<const std::uint32_t> position, Adjacency& lists) {
+void Build::merge_bridges(const Adjacency& bridges, Adjacency& lists) const {
+    for (std::size_t at = 0; at < lists.rows(); ++at)
+        for (const Neighbor& bridge : bridges.of(at)) lists.insert_sorted(at, bridge);
+}
+
+void Build::leaf_candidates(const Leaves& leaves, std::span<const std::uint8_t> skeleton, Adjacency& lists) {
+    Adjacency bridges(lists.rows(), kBridges, memory_);
     Reservoirs reservoirs(lists, params_.reservoir, memory_);
     for (std::size_t i = 0; i < leaves.count(); ++i) {
         progress_(Phase::kLeaves, i, leaves.count());
         const std::span<const std::uint32_t> leaf = leaves.leaf(i);
-        one_leaf(leaf);
-        for (const std::uint32_t row : leaf) reservoirs.prefetch(position[row]);
-        offer_both_ways(leaf, position, reservoirs);
+        leaf_.clear();
+        for (const std::uint32_t row : leaf)
+            if (skeleton[position_[row]] != 0) leaf_.push_back(row);
+        leaf_skeleton_ = leaf_.size();
+        for (const std::uint32_t row : leaf)
+            if (skeleton[position_[row]] == 0) leaf_.push_back(row);
+        one_leaf(bridges);
+        for (const std::uint32_t row : leaf_) reservoirs.prefetch(position_[row]);
+        offer_both_ways(reservoirs);
     }
     for (std::size_t at = 0; at < lists.rows(); ++at) reservoirs.settle(at);
+    merge_bridges(bridges, lists);
 }
 
 // For a small set: all others, sorted, are each row's candidates.
@@ -156,14 +193,17 @@ struct Context {
 void build_rows(Context& c, std::span<const std::uint32_t> rows, Adjacency& lists,
                 std::pmr::vector<std::uint32_t>* order);
 
-// Pinned edges of each row of `rows`, from a build of a sample of them.
+// Builds a sample of the rows: its edges become pinned edges, and its rows are marked in `skeleton`.
 void pin_skeleton(Context& c, std::span<const std::uint32_t> rows, std::span<const std::uint32_t> position,
-                  Adjacency& pinned) {
-    const std::pmr::vector<std::uint32_t> sample =
-        draw_sample(rows, rows.size() / c.params.sample_ratio, c.medoid, c.random, c.memory);
+                  Adjacency& pinned, std::span<std::uint8_t> skeleton) {
+    const std::size_t count = std::max(rows.size() / c.params.sample_ratio, kSmall);
+    const std::pmr::vector<std::uint32_t> sample = draw_sample(rows, count, c.medoid, c.random, c.memory);
     Adjacency lists(0, 0, c.memory);
     build_rows(c, sample, lists, nullptr);
-    for (std::size_t i = 0; i < sample.size(); ++i) pinned.assign(position[sample[i]], lists.of(i));
+    for (std::size_t i = 0; i < sample.size(); ++i) {
+        pinned.assign(position[sample[i]], lists.of(i));
+        skeleton[position[sample[i]]] = 1;
+    }
 }
 
 void build_rows(Context& c, std::span<const std::uint32_t> rows, Adjacency& lists,
@@ -173,12 +213,13 @@ void build_rows(Context& c, std::span<const std::uint32_t> rows, Adjacency& list
     std::pmr::vector<std::uint32_t> position(c.vectors.count, 0, c.memory);
     for (std::uint32_t i = 0; i < rows.size(); ++i) position[rows[i]] = i;
     Adjacency pinned(rows.size(), small ? 0 : params.degree / 2, c.memory);
-    if (!small) pin_skeleton(c, rows, position, pinned);
+    std::pmr::vector<std::uint8_t> skeleton(rows.size(), 0, c.memory);
+    if (!small) pin_skeleton(c, rows, position, pinned, skeleton);
 
     const std::size_t capacity =
         small ? std::max(rows.size(), params.degree) : Reservoirs::capacity_for(params.reservoir);
     lists = Adjacency(rows.size(), capacity, c.memory);
-    Build build(c.vectors, rows, params, c.memory, c.progress);
+    Build build(c.vectors, rows, params, position, c.memory, c.progress);
     std::pmr::vector<std::uint32_t> near_order(rows.begin(), rows.end(), c.memory);
     if (small) {
         build.all_candidates(lists);
@@ -186,7 +227,7 @@ void build_rows(Context& c, std::span<const std::uint32_t> rows, Adjacency& list
         Leaves leaves(c.memory);
         const PartitionParams partitioning{params.leaf_size, params.fan_out, 2000};
         partition(c.vectors, rows, partitioning, c.random, c.progress, leaves);
-        build.leaf_candidates(leaves, position, lists);
+        build.leaf_candidates(leaves, skeleton, lists);
         near_order = std::move(leaves.order);
     }
     Linker linker({c.vectors, rows, position, near_order, pinned, {params.alpha, params.degree}}, c.memory,
