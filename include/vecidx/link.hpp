@@ -17,6 +17,20 @@
 
 namespace vecidx {
 
+// Edges that some rows have from the start and keep. `slot` gives each position's list; kNoSlot where there
+// is none.
+struct PinnedEdges {
+    static constexpr std::uint32_t kNoSlot = 0xffffffff;
+
+    const Adjacency& lists;
+    std::span<const std::uint32_t> slot;
+
+    bool has(std::size_t at) const { return slot[at] != kNoSlot; }
+    std::span<const Neighbor> of(std::size_t at) const {
+        return has(at) ? lists.of(slot[at]) : std::span<const Neighbor>();
+    }
+};
+
 // What is linked: `rows` of the vectors (list i belongs to rows[i]; neighbours are rows), with edges that
 // stay.
 struct LinkInput {
@@ -24,7 +38,7 @@ struct LinkInput {
     std::span<const std::uint32_t> rows;
     std::span<const std::uint32_t> position;  // of each row in `rows`
     std::span<const std::uint32_t> order;     // the rows so that near ones follow each other: for the cache
-    const Adjacency& pinned;                  // by position
+    PinnedEdges pinned;                       // by position
     PruneParams params;
 };
 

@@ -34,8 +34,8 @@ class Build {
           memory_(memory),
           progress_(progress) {}
 
-    // `skeleton` marks the positions that belong to it.
-    void leaf_candidates(const Leaves& leaves, std::span<const std::uint8_t> skeleton, Adjacency& lists);
+    // Rows with pinned edges are the skeleton's.
+    void leaf_candidates(const Leaves& leaves, const PinnedEdges& pinned, Adjacency& lists);
     void all_candidates(Adjacency& lists);
 
   private:
@@ -117,7 +117,7 @@ void Build::merge_bridges(const Adjacency& bridges, Adjacency& lists) const {
         for (const Neighbor& bridge : bridges.of(at)) lists.insert_sorted(at, bridge);
 }
 
-void Build::leaf_candidates(const Leaves& leaves, std::span<const std::uint8_t> skeleton, Adjacency& lists) {
+void Build::leaf_candidates(const Leaves& leaves, const PinnedEdges& pinned, Adjacency& lists) {
     Adjacency bridges(lists.rows(), kBridges, memory_);
     Reservoirs reservoirs(lists, params_.reservoir, memory_);
     for (std::size_t i = 0; i < leaves.count(); ++i) {
@@ -125,10 +125,10 @@ void Build::leaf_candidates(const Leaves& leaves, std::span<const std::uint8_t> 
         const std::span<const std::uint32_t> leaf = leaves.leaf(i);
         leaf_.clear();
         for (const std::uint32_t row : leaf)
-            if (skeleton[position_[row]] != 0) leaf_.push_back(row);
+            if (pinned.has(position_[row])) leaf_.push_back(row);
         leaf_skeleton_ = leaf_.size();
         for (const std::uint32_t row : leaf)
-            if (skeleton[position_[row]] == 0) leaf_.push_back(row);
+            if (!pinned.has(position_[row])) leaf_.push_back(row);
         one_leaf(bridges);
         for (const std::uint32_t row : leaf_) reservoirs.prefetch(position_[row]);
         offer_both_ways(reservoirs);
@@ -193,17 +193,32 @@ struct Context {
 void build_rows(Context& c, std::span<const std::uint32_t> rows, Adjacency& lists,
                 std::pmr::vector<std::uint32_t>* order);
 
-// Builds a sample of the rows: its edges become pinned edges, and its rows are marked in `skeleton`.
-void pin_skeleton(Context& c, std::span<const std::uint32_t> rows, std::span<const std::uint32_t> position,
-                  Adjacency& pinned, std::span<std::uint8_t> skeleton) {
+// Builds a sample of the rows into `lists`, and notes each one's list in `slot`.
+void build_skeleton(Context& c, std::span<const std::uint32_t> rows, std::span<const std::uint32_t> position,
+                    Adjacency& lists, std::span<std::uint32_t> slot) {
     const std::size_t count = std::max(rows.size() / c.params.sample_ratio, kSmall);
     const std::pmr::vector<std::uint32_t> sample = draw_sample(rows, count, c.medoid, c.random, c.memory);
-    Adjacency lists(0, 0, c.memory);
     build_rows(c, sample, lists, nullptr);
-    for (std::size_t i = 0; i < sample.size(); ++i) {
-        pinned.assign(position[sample[i]], lists.of(i));
-        skeleton[position[sample[i]]] = 1;
-    }
+    for (std::uint32_t i = 0; i < count; ++i) slot[position[sample[i]]] = i;
+}
+
+// Cuts a row's skeleton edges to half the degree. Half of those, where there are as many, are longer than the
+// row's candidates `near`: out of a tight cluster only they lead. The others are the skeleton's own
+// neighbourhood, where further long edges start.
+void choose_pinned(const BulkParams& params, std::span<const Neighbor> near, Adjacency& skeleton,
+                   std::size_t slot) {
+    const std::span<Neighbor> list = skeleton.edit(slot);
+    const std::size_t room = params.degree / 2;
+    const float reach = near.empty() ? 0 : params.alpha * near.back().distance;
+    std::sort(list.begin(), list.end());
+    const auto first_long = std::upper_bound(list.begin(), list.end(), Neighbor{reach, kNoNode});
+    const auto short_count = static_cast<std::size_t>(first_long - list.begin());
+    const std::size_t long_count = list.size() - short_count;
+    const std::size_t short_kept =
+        std::min(short_count, std::max(room / 2, room - std::min(room, long_count)));
+    const std::size_t long_kept = std::min(long_count, room - short_kept);
+    std::copy_n(first_long, long_kept, list.begin() + static_cast<std::ptrdiff_t>(short_kept));
+    skeleton.truncate(slot, short_kept + long_kept);
 }
 
 void build_rows(Context& c, std::span<const std::uint32_t> rows, Adjacency& lists,
@@ -212,9 +227,10 @@ void build_rows(Context& c, std::span<const std::uint32_t> rows, Adjacency& list
     const bool small = rows.size() <= kSmall;
     std::pmr::vector<std::uint32_t> position(c.vectors.count, 0, c.memory);
     for (std::uint32_t i = 0; i < rows.size(); ++i) position[rows[i]] = i;
-    Adjacency pinned(rows.size(), small ? 0 : params.degree / 2, c.memory);
-    std::pmr::vector<std::uint8_t> skeleton(rows.size(), 0, c.memory);
-    if (!small) pin_skeleton(c, rows, position, pinned, skeleton);
+    Adjacency skeleton(0, 0, c.memory);
+    std::pmr::vector<std::uint32_t> slot(rows.size(), PinnedEdges::kNoSlot, c.memory);
+    const PinnedEdges pinned{skeleton, slot};
+    if (!small) build_skeleton(c, rows, position, skeleton, slot);
 
     const std::size_t capacity =
         small ? std::max(rows.size(), params.degree) : Reservoirs::capacity_for(params.reservoir);
@@ -227,7 +243,9 @@ void build_rows(Context& c, std::span<const std::uint32_t> rows, Adjacency& list
         Leaves leaves(c.memory);
         const PartitionParams partitioning{params.leaf_size, params.fan_out, 2000};
         partition(c.vectors, rows, partitioning, c.random, c.progress, leaves);
-        build.leaf_candidates(leaves, skeleton, lists);
+        build.leaf_candidates(leaves, pinned, lists);
+        for (std::size_t at = 0; at < rows.size(); ++at)
+            if (pinned.has(at)) choose_pinned(params, lists.of(at), skeleton, slot[at]);
         near_order = std::move(leaves.order);
     }
     Linker linker({c.vectors, rows, position, near_order, pinned, {params.alpha, params.degree}}, c.memory,
