@@ -76,8 +76,8 @@ class Linker {
     std::pmr::memory_resource* memory_;
 };
 
-// Makes every row reachable from `root` by adding edges where a row has fewer than `degree`. Lists hold row
-// numbers.
+// Makes every row reachable from `root` by adding edges: where a row has fewer than `degree`, else in place
+// of an edge whose target stays reachable. Lists hold row numbers and at least `degree` edges fit.
 void connect_all(Adjacency& lists, std::size_t degree, std::uint32_t root, Random& random,
                  const Progress& progress, std::pmr::memory_resource* memory);
 

@@ -83,48 +83,64 @@ void Linker::add_reverse_edges(Adjacency& lists) {
 
 namespace {
 
+// What can be reached from the root, as a tree: each row but the root by one edge from its parent.
 class Reach {
   public:
     Reach(const Adjacency& lists, std::pmr::memory_resource* memory)
-        : lists_(lists), reached_(lists.rows(), 0, memory), order_(memory) {}
+        : lists_(lists), parents_(lists.rows(), kNoNode, memory), order_(memory) {}
 
-    // Marks everything that can be reached from `root`.
-    void spread(std::uint32_t root) {
+    // Adds everything that can be reached from `row`, which is reached from `parent`.
+    void spread(std::uint32_t row, std::uint32_t parent) {
         std::size_t at = order_.size();
-        reached_[root] = 1;
-        for (order_.push_back(root); at < order_.size(); ++at)
+        parents_[row] = parent;
+        for (order_.push_back(row); at < order_.size(); ++at)
             for (const Neighbor& n : lists_.of(order_[at])) {
-                if (reached_[n.id] != 0) continue;
-                reached_[n.id] = 1;
+                if (reached(n.id)) continue;
+                parents_[n.id] = order_[at];
                 order_.push_back(n.id);
             }
     }
 
-    bool reached(std::uint32_t row) const { return reached_[row] != 0; }
+    bool reached(std::uint32_t row) const { return parents_[row] != kNoNode; }
+    std::uint32_t parent(std::uint32_t row) const { return parents_[row]; }
     // Rows in the order in which they were reached.
     std::span<const std::uint32_t> order() const { return order_; }
 
   private:
     const Adjacency& lists_;
-    std::pmr::vector<std::uint8_t> reached_;
+    std::pmr::vector<std::uint32_t> parents_;
     std::pmr::vector<std::uint32_t> order_;
 };
 
-// A reached row with room for an edge to `row`: the nearest of its own neighbours, else any.
+// Where an edge may go in a reached row's list: a free lane, or that of the farthest edge which the tree does
+// without. The list's capacity when there is none.
+std::size_t lane_for(const Adjacency& lists, const Reach& reach, std::uint32_t host, std::size_t degree) {
+    const std::span<const Neighbor> list = lists.of(host);
+    if (list.size() < degree) return list.size();
+    std::size_t best = lists.capacity();
+    for (std::size_t lane = 0; lane < list.size(); ++lane) {
+        if (reach.parent(list[lane].id) == host) continue;
+        if (best == lists.capacity() || list[best] < list[lane]) best = lane;
+    }
+    return best;
+}
+
+// A reached row that can take an edge to `row`: the nearest of its own neighbours, else any. There is one:
+// the tree has fewer edges than reached rows.
 Neighbor find_host(const Adjacency& lists, const Reach& reach, std::uint32_t row, std::size_t degree,
                    Random& random) {
+    const auto takes = [&](std::uint32_t host) {
+        return lane_for(lists, reach, host, degree) < lists.capacity();
+    };
     Neighbor best{std::numeric_limits<float>::infinity(), kNoNode};
     for (const Neighbor& n : lists.of(row))
-        if (reach.reached(n.id) && lists.of(n.id).size() < degree) best = std::min(best, n);
+        if (n < best && reach.reached(n.id) && takes(n.id)) best = n;
     if (best.id != kNoNode) return best;
     const std::span<const std::uint32_t> order = reach.order();
     const auto count = static_cast<std::uint32_t>(order.size());
-    const std::uint32_t start = random.below(count);
-    for (std::uint32_t i = 0; i < count; ++i) {
-        const std::uint32_t host = order[(start + i) % count];
-        if (lists.of(host).size() < degree) return {std::numeric_limits<float>::max(), host};
-    }
-    return best;
+    std::uint32_t at = random.below(count);
+    while (!takes(order[at])) at = (at + 1) % count;
+    return {std::numeric_limits<float>::max(), order[at]};
 }
 
 }  // namespace
@@ -132,15 +148,19 @@ Neighbor find_host(const Adjacency& lists, const Reach& reach, std::uint32_t row
 void connect_all(Adjacency& lists, std::size_t degree, std::uint32_t root, Random& random,
                  const Progress& progress, std::pmr::memory_resource* memory) {
     Reach reach(lists, memory);
-    reach.spread(root);
+    reach.spread(root, root);
     const std::size_t rows = lists.rows();
     for (std::uint32_t row = 0; row < rows; ++row) {
         if (row % kReportEvery == 0) progress(Phase::kRepair, row, rows);
         if (reach.reached(row)) continue;
         const Neighbor host = find_host(lists, reach, row, degree, random);
-        if (host.id == kNoNode) continue;
-        lists.append(host.id, {host.distance, row});
-        reach.spread(row);
+        const std::size_t lane = lane_for(lists, reach, host.id, degree);
+        const Neighbor edge{host.distance, row};
+        if (lane < lists.of(host.id).size())
+            lists.edit(host.id)[lane] = edge;
+        else
+            lists.append(host.id, edge);
+        reach.spread(row, host.id);
     }
 }
 
