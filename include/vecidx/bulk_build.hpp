@@ -35,7 +35,8 @@ struct BulkParams {
 };
 
 struct BulkGraph {
-    explicit BulkGraph(std::pmr::memory_resource* memory) : edges(0, 0, memory), order(memory), parent(memory) {}
+    explicit BulkGraph(std::pmr::memory_resource* memory)
+        : edges(0, 0, memory), order(memory), parent(memory) {}
 
     Adjacency edges;                        // row to at most `degree` rows
     std::pmr::vector<std::uint32_t> order;  // rows in the order of their pages
@@ -47,9 +48,9 @@ struct BulkGraph {
 void bulk_build(const VectorArray& vectors, const BulkParams& params, std::pmr::memory_resource* memory,
                 const Progress& progress, BulkGraph& graph);
 
-// The nearest of each row among the rows, as far as shared leaves show them: candidates for linking a batch with itself.
-// `lists` has a list for every row.
-void nearest_in_leaves(const VectorArray& vectors, const BulkParams& params, std::pmr::memory_resource* memory,
-                       const Progress& progress, Adjacency& lists);
+// The nearest of each row among the rows, as far as shared leaves show them: candidates for linking a batch
+// with itself. `lists` has a list for every row.
+void nearest_in_leaves(const VectorArray& vectors, const BulkParams& params,
+                       std::pmr::memory_resource* memory, const Progress& progress, Adjacency& lists);
 
 }  // namespace vecidx

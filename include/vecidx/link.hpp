@@ -25,7 +25,7 @@ struct PinnedEdges {
     const Adjacency& lists;
     std::span<const std::uint32_t> slot;
 
-    bool has(std::size_t at) const { return slot[at] != kNoSlot; }
+    bool has(std::size_t at) const { return !slot.empty() && slot[at] != kNoSlot; }
     std::span<const Neighbor> of(std::size_t at) const {
         return has(at) ? lists.of(slot[at]) : std::span<const Neighbor>();
     }
@@ -81,8 +81,9 @@ class Linker {
 void connect_all(Adjacency& lists, std::size_t degree, std::uint32_t root, Random& random,
                  const Progress& progress, std::pmr::memory_resource* memory);
 
-// A tree over all rows, which must be reachable from `root`: each row's parent is, of the rows that lead to it and are
-// fewer hops from the root, the nearest. Breadth first search alone would make the first rows met parents of nearly all.
+// A tree over all rows, which must be reachable from `root`: each row's parent is, of the rows that lead to
+// it and are fewer hops from the root, the nearest. Breadth first search alone would make the first rows met
+// parents of nearly all.
 void spanning_tree(const Adjacency& lists, std::uint32_t root, std::pmr::vector<std::uint32_t>& parent);
 
 }  // namespace vecidx

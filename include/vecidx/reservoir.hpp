@@ -19,6 +19,8 @@ class Reservoirs {
   public:
     // What `lists` needs as capacity for reservoirs of `keep` candidates.
     static constexpr std::size_t capacity_for(std::size_t keep) { return keep + keep / 4; }
+    // The most candidates that reservoirs in lists of this capacity may keep.
+    static constexpr std::size_t kept_in(std::size_t capacity) { return capacity - capacity / 5; }
 
     Reservoirs(Adjacency& lists, std::size_t keep, std::pmr::memory_resource* memory)
         : lists_(lists),

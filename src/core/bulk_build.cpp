@@ -119,7 +119,7 @@ void Build::merge_bridges(const Adjacency& bridges, Adjacency& lists) const {
 
 void Build::leaf_candidates(const Leaves& leaves, const PinnedEdges& pinned, Adjacency& lists) {
     Adjacency bridges(lists.rows(), kBridges, memory_);
-    Reservoirs reservoirs(lists, params_.reservoir, memory_);
+    Reservoirs reservoirs(lists, std::min(params_.reservoir, Reservoirs::kept_in(lists.capacity())), memory_);
     for (std::size_t i = 0; i < leaves.count(); ++i) {
         progress_(Phase::kLeaves, i, leaves.count());
         const std::span<const std::uint32_t> leaf = leaves.leaf(i);
@@ -269,16 +269,16 @@ void bulk_build(const VectorArray& vectors, const BulkParams& params, std::pmr::
     graph.medoid = context.medoid;
 }
 
-void nearest_in_leaves(const VectorArray& vectors, const BulkParams& params, std::pmr::memory_resource* memory,
-                       const Progress& progress, Adjacency& lists) {
+void nearest_in_leaves(const VectorArray& vectors, const BulkParams& params,
+                       std::pmr::memory_resource* memory, const Progress& progress, Adjacency& lists) {
     std::pmr::vector<std::uint32_t> rows(vectors.count, memory);
     std::iota(rows.begin(), rows.end(), 0u);
-    Build build(vectors, rows, params, memory, progress);
+    Build build(vectors, rows, params, rows, memory, progress);
     if (rows.size() <= kSmall) return build.all_candidates(lists);
     Leaves leaves(memory);
     Random random(params.seed);
     partition(vectors, rows, {params.leaf_size, params.fan_out, 2000}, random, progress, leaves);
-    build.leaf_candidates(leaves, rows, lists);
+    build.leaf_candidates(leaves, PinnedEdges{lists, {}}, lists);
 }
 
 }  // namespace vecidx
