@@ -301,7 +301,7 @@ void Batch::write_reverse_edges() {
             while (at < reverse_.size() && block_of(meta_.shape, reverse_[at].target) == block) {
                 const NodeId id = reverse_[at].target;
                 const Node node = node_in(meta_.shape, page, slot_of(meta_.shape, id));
-                load_own(node);
+                load_graph_vector(index_, geometry_, query_, node, target_z_.data());
                 linker.begin(node, target_z_.data());
                 for (; at < reverse_.size() && reverse_[at].target == id; ++at) {
                     const Reverse& e = reverse_[at];
@@ -310,16 +310,6 @@ void Batch::write_reverse_edges() {
             }
         });
     }
-}
-
-// A node's own vector in graph space, into target_z_.
-void Batch::load_own(const ConstNode& node) {
-    if (layout_.own_place == OwnPlace::kInline) return load_vector(node.vector(), layout_.padded, target_z_.data());
-    read_apart(index_, layout_, node.header().own_block, query_.apart);
-    load_vector({query_.apart, node.header().unit, OwnFormat::kF16}, layout_.padded, target_z_.data());
-    const Geometry& g = geometry_;
-    query_.space.lift(target_z_.data(), node.header().norm_squared, g.max_norm_squared, g.direction);
-    for (std::size_t d = 0; d < layout_.padded; ++d) target_z_[d] -= g.mean[d];
 }
 
 void Batch::add_equal_rows() {

@@ -61,7 +61,6 @@ class Batch {
     void finish_image(std::uint32_t row);
     void write_reverse_edges();
     void add_equal_rows();
-    void load_own(const ConstNode& node);
 
     Relation index_;
     Meta meta_;

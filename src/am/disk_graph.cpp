@@ -8,6 +8,16 @@ constexpr std::size_t kEntries = 2;
 
 }  // namespace
 
+void load_graph_vector(Relation index, const Geometry& geometry, const PreparedQuery& query, const ConstNode& node,
+                       float* z) {
+    const NodeLayout& layout = node.layout();
+    if (layout.own_place == OwnPlace::kInline) return load_vector(node.vector(), layout.padded, z);
+    read_apart(index, layout, node.header().own_block, query.apart);
+    load_vector({query.apart, node.header().unit, OwnFormat::kF16}, layout.padded, z);
+    query.space.lift(z, node.header().norm_squared, geometry.max_norm_squared, geometry.direction);
+    for (std::size_t d = 0; d < layout.padded; ++d) z[d] -= geometry.mean[d];
+}
+
 void offer_entries(const Meta& meta, const PreparedQuery& query, Beam& beam) {
     const float* distances = query.graph.table->centroid_term;
     Neighbor nearest[kEntries];

@@ -68,6 +68,9 @@ class DiskGraph {
     Sink& sink_;
 };
 
+// A node's own vector in graph space (padded floats), wherever it is kept. `query` lends its room.
+void load_graph_vector(Relation index, const Geometry& geometry, const PreparedQuery& query, const ConstNode& node, float* z);
+
 // Offers the nodes where a search for the query starts: those nearest to the centroids nearest to it.
 void offer_entries(const Meta& meta, const PreparedQuery& query, Beam& beam);
 

@@ -24,7 +24,6 @@ struct Load {
 void add_rows(Relation index, const NodeLayout& layout, const PendingPage& page, void* apart, RowStore& rows) {
     for (std::size_t i = 0; i < page.count(); ++i) {
         const PendingEntry& e = page.entry(i);
-        if (e.dead != 0) continue;
         const void* halves = page.vector(i).data;
         if (e.own_block != kNoOwnBlock) {
             read_apart(index, layout, e.own_block, apart);

@@ -140,7 +140,6 @@ void VamanaScan::collect_pending(const Meta& meta) {
         [&](BlockNumber, const PendingPage& page) {
             for (std::size_t i = 0; i < page.count(); ++i) {
                 const PendingEntry& e = page.entry(i);
-                if (e.dead != 0) continue;
                 StoredVector own = page.vector(i);
                 double bound = 0;
                 if (!no_query_) {

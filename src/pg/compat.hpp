@@ -46,3 +46,12 @@ inline void disable_path(IndexPath* path) {
     (void)path;
 #endif
 }
+
+// Polls for interrupts, and sleeps as the cost-based vacuum delay asks.
+inline void vacuum_delay() {
+#if PG_VERSION_NUM >= 180000
+    vacuum_delay_point(false);
+#else
+    vacuum_delay_point();
+#endif
+}

@@ -107,7 +107,7 @@ static_assert(std::is_trivially_copyable_v<Meta> && sizeof(Meta) <= kPageBytes);
 // merge hands to the node.
 struct PendingEntry {
     HeapTid tid;
-    std::uint16_t dead;  // 1 once vacuum has removed the row
+    std::uint16_t padding;
     float unit;
     float error;
     float norm_squared;       // of the stored vector
