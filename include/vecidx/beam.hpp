@@ -23,7 +23,7 @@ class Beam {
         entries_.resize(capacity + 1);
     }
 
-    // Empties the beam and sets its list size L.
+    // Empties the beam and sets its list size L, at least 1.
     void reset(std::size_t capacity) {
         capacity_ = capacity;
         if (entries_.size() < capacity + 1) entries_.resize(capacity + 1);
@@ -36,7 +36,8 @@ class Beam {
         return size_ < capacity_ ? std::numeric_limits<float>::infinity() : entries_[size_ - 1].distance;
     }
 
-    // Lets a node in, once, when it is near enough.
+    // Lets a node in, once, when it is near enough. NaN and infinity never are. Of equal distances the first
+    // to come stays in front.
     void offer(NodeId id, float distance) {
         if (!(distance < threshold()) || !visited_.insert(id)) return;
         insert({distance, id});

@@ -12,7 +12,7 @@ namespace vecidx {
 struct GraphQuery {
     const float* vector;  // padded floats, relative to the codebook's mean
     const QueryTable* table;
-    float* estimates;  // room for one node's lanes
+    float* estimates;  // room for a node's lanes (layout.degree floats)
 };
 
 // Offers the node's neighbours by their estimated distances.

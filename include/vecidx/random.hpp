@@ -18,12 +18,12 @@ class Random {
         return z ^ (z >> 31);
     }
 
-    // 0 .. bound - 1 (Lemire's multiply-shift; the bias is below 2^-32).
+    // 0 .. bound - 1, for a bound of at least 1 (Lemire's multiply-shift; the bias is below 2^-32).
     std::uint32_t below(std::uint32_t bound) {
         return static_cast<std::uint32_t>((next() >> 32) * bound >> 32);
     }
 
-    // Moves a uniform sample to the front.
+    // Moves a uniform sample of `count` items, at most all, to the front.
     void sample_front(std::span<std::uint32_t> items, std::size_t count) {
         for (std::size_t i = 0; i < count; ++i)
             std::swap(items[i], items[i + below(static_cast<std::uint32_t>(items.size() - i))]);

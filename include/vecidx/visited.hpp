@@ -17,6 +17,7 @@ namespace vecidx {
 template <typename Id>
 class IdSet {
   public:
+    // `expected` (at least 1) members fit before it grows.
     explicit IdSet(std::pmr::memory_resource* memory, std::size_t expected = 1024)
         : slots_(std::bit_ceil(2 * expected), kEmpty, memory),
           shift_(64 - std::bit_width(slots_.size() - 1)) {}

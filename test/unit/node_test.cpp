@@ -33,6 +33,7 @@ void expect_sound(const NodeLayout& l) {
                           {l.add, l.degree * sizeof(float), alignof(float)},
                           {l.rescale, l.degree * sizeof(f16), alignof(f16)},
                           {l.centroid, l.degree, 1},
+                          {l.pinned, l.degree / 8u, 1},
                           {l.codes, l.degree * l.code_bytes(), 1},
                           {l.size, 0, 8}};
     std::size_t end = 0;
