@@ -5,7 +5,7 @@
 //   graph DATA [key=value ...]
 //     rows=N          only the first N rows (the truth is then computed)
 //     bits=1|2|4  degree=R  own=f16|i8  centroids=K     the node
-//     alpha= leaf= fan= per_leaf= reservoir= seed=      the build
+//     alpha= leaf= fan= per_leaf= reservoir= sample= seed=      the build
 //     page_ns=N       cost of a page access, added per hop (measured in the server: see src/README.md)
 //     entries=N       centroid entry nodes that a search starts from
 #include <algorithm>
@@ -200,6 +200,7 @@ class Bench {
         params.fan_out = options_.count("fan", params.fan_out);
         params.per_leaf = options_.count("per_leaf", params.per_leaf);
         params.reservoir = std::max(options_.count("reservoir", params.reservoir), params.degree);
+        params.sample_ratio = options_.count("sample", params.sample_ratio);
         params.seed = options_.count("seed", params.seed);
         BulkGraph graph(memory);
         const auto start = Clock::now();

@@ -55,6 +55,10 @@ class Adjacency {
     std::span<Neighbor> edit(std::size_t row) { return {entries_.data() + row * capacity_, sizes_[row]}; }
     void truncate(std::size_t row, std::size_t size) { sizes_[row] = static_cast<std::uint16_t>(size); }
 
+    void prefetch_list(std::size_t row) const {
+        __builtin_prefetch(&sizes_[row], 1);
+        __builtin_prefetch(entries_.data() + row * capacity_, 1);
+    }
     void prefetch_end(std::size_t row) const {
         __builtin_prefetch(entries_.data() + row * capacity_ + sizes_[row], 1);
     }

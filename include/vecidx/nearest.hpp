@@ -47,7 +47,7 @@ class NearestInRow {
     static std::int32_t bound(const Kernels& kernel, const std::int32_t* dots, const std::int32_t* norms,
                               std::size_t n, std::size_t wanted) {
         std::int32_t limit = std::numeric_limits<std::int32_t>::max();
-        if (wanted > kMinimaLanes) return limit;
+        if (wanted > kMinimaLanes || n <= 2 * kMinimaLanes) return limit;
         std::int32_t minima[kMinimaLanes];
         kernel.lane_minima(dots, norms, n, minima);
         for (const std::int32_t candidate : minima) {

@@ -129,6 +129,7 @@ void Build::leaf_candidates(const Leaves& leaves, const PinnedEdges& pinned, Adj
         leaf_skeleton_ = leaf_.size();
         for (const std::uint32_t row : leaf)
             if (!pinned.has(position_[row])) leaf_.push_back(row);
+        for (const std::uint32_t row : leaf_) bridges.prefetch_list(position_[row]);
         one_leaf(bridges);
         for (const std::uint32_t row : leaf_) reservoirs.prefetch(position_[row]);
         offer_both_ways(reservoirs);

@@ -261,12 +261,14 @@ void dot_tile(const Tile& rows, std::size_t first_row, std::size_t row_count, co
     if (panel_count - panel == 1) dot_strip<1>(begin, row_count, columns, panel, out, out_stride);
 }
 
-__mmask16 part(std::size_t from, std::size_t n) {
-    return from >= n ? __mmask16{0} : n - from >= 16 ? __mmask16{0xffff} : first(n - from);
+// norms - 2 dots of 16 columns.
+__m512i keys_at(const std::int32_t* dots, const std::int32_t* norms) {
+    return _mm512_sub_epi32(_mm512_loadu_si512(norms), _mm512_slli_epi32(_mm512_loadu_si512(dots), 1));
 }
 
-// norms - 2 dots of the columns in the mask, the largest integer elsewhere.
-__m512i keys_at(const std::int32_t* dots, const std::int32_t* norms, __mmask16 mask) {
+// Of fewer columns; the largest integer elsewhere.
+__m512i keys_at(const std::int32_t* dots, const std::int32_t* norms, std::size_t count) {
+    const __mmask16 mask = first(count < 16 ? count : 16);
     const __m512i products = _mm512_maskz_loadu_epi32(mask, dots);
     const __m512i norm = _mm512_maskz_loadu_epi32(mask, norms);
     return _mm512_mask_sub_epi32(_mm512_set1_epi32(0x7fffffff), mask, norm, _mm512_slli_epi32(products, 1));
@@ -274,10 +276,13 @@ __m512i keys_at(const std::int32_t* dots, const std::int32_t* norms, __mmask16 m
 
 void lane_minima(const std::int32_t* dots, const std::int32_t* norms, std::size_t n, std::int32_t* minima) {
     __m512i low = _mm512_set1_epi32(0x7fffffff), high = low;
-    for (std::size_t j = 0; j < n; j += kMinimaLanes) {
-        low = _mm512_min_epi32(low, keys_at(dots + j, norms + j, part(j, n)));
-        high = _mm512_min_epi32(high, keys_at(dots + j + 16, norms + j + 16, part(j + 16, n)));
+    std::size_t j = 0;
+    for (; j + kMinimaLanes <= n; j += kMinimaLanes) {
+        low = _mm512_min_epi32(low, keys_at(dots + j, norms + j));
+        high = _mm512_min_epi32(high, keys_at(dots + j + 16, norms + j + 16));
     }
+    if (j < n) low = _mm512_min_epi32(low, keys_at(dots + j, norms + j, n - j));
+    if (j + 16 < n) high = _mm512_min_epi32(high, keys_at(dots + j + 16, norms + j + 16, n - j - 16));
     _mm512_storeu_si512(minima, low);
     _mm512_storeu_si512(minima + 16, high);
 }
@@ -285,13 +290,20 @@ void lane_minima(const std::int32_t* dots, const std::int32_t* norms, std::size_
 std::size_t keys_up_to(const std::int32_t* dots, const std::int32_t* norms, std::size_t n, std::int32_t limit,
                        std::uint32_t* columns) {
     const __m512i most = _mm512_set1_epi32(limit);
-    std::size_t count = 0;
-    for (std::size_t j = 0; j < n; j += 16) {
-        const __mmask16 mask = part(j, n);
-        std::uint32_t hits = _mm512_mask_cmple_epi32_mask(mask, keys_at(dots + j, norms + j, mask), most);
+    std::size_t count = 0, j = 0;
+    const auto note = [&](std::uint32_t hits) {
         for (; hits != 0; hits &= hits - 1)
             columns[count++] =
                 static_cast<std::uint32_t>(j) + static_cast<std::uint32_t>(__builtin_ctz(hits));
+    };
+    for (; j + 32 <= n; j += 32) {
+        const std::uint32_t low = _mm512_cmple_epi32_mask(keys_at(dots + j, norms + j), most);
+        const std::uint32_t high = _mm512_cmple_epi32_mask(keys_at(dots + j + 16, norms + j + 16), most);
+        note(low | high << 16);
+    }
+    for (; j < n; j += 16) {
+        const __mmask16 mask = first(n - j < 16 ? n - j : 16);
+        note(_mm512_mask_cmple_epi32_mask(mask, keys_at(dots + j, norms + j, n - j), most));
     }
     return count;
 }
