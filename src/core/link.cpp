@@ -167,23 +167,26 @@ void connect_all(Adjacency& lists, std::size_t degree, std::uint32_t root, Rando
 void spanning_tree(const Adjacency& lists, std::uint32_t root, std::pmr::vector<std::uint32_t>& parent) {
     std::pmr::memory_resource* memory = parent.get_allocator().resource();
     const std::size_t rows = lists.rows();
-    std::pmr::vector<std::uint32_t> depth(rows, kNoNode, memory), order(memory);
-    depth[root] = 0;
-    order.push_back(root);
-    for (std::size_t at = 0; at < order.size(); ++at)
-        for (const Neighbor& n : lists.of(order[at])) {
-            if (depth[n.id] != kNoNode) continue;
-            depth[n.id] = depth[order[at]] + 1;
-            order.push_back(n.id);
-        }
-    parent.assign(rows, kNoNode);
+    const auto farther = [](const Neighbor& a, const Neighbor& b) { return b < a; };
     std::pmr::vector<float> nearest(rows, std::numeric_limits<float>::infinity(), memory);
-    for (std::uint32_t row = 0; row < rows; ++row)
+    std::pmr::vector<std::uint8_t> reached(rows, 0, memory);
+    std::pmr::vector<Neighbor> edge_of(memory);  // a heap of rows by the shortest edge that leads to them
+    parent.assign(rows, kNoNode);
+    edge_of.push_back({0, root});
+    while (!edge_of.empty()) {
+        std::pop_heap(edge_of.begin(), edge_of.end(), farther);
+        const NodeId row = edge_of.back().id;
+        edge_of.pop_back();
+        if (reached[row] != 0) continue;
+        reached[row] = 1;
         for (const Neighbor& n : lists.of(row)) {
-            if (depth[row] >= depth[n.id] || !(n.distance < nearest[n.id])) continue;
+            if (reached[n.id] != 0 || !(n.distance < nearest[n.id])) continue;
             nearest[n.id] = n.distance;
             parent[n.id] = row;
+            edge_of.push_back(n);
+            std::push_heap(edge_of.begin(), edge_of.end(), farther);
         }
+    }
 }
 
 }  // namespace vecidx
