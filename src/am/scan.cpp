@@ -268,6 +268,7 @@ namespace {
 
 struct ScanState {
     MemoryContext context;
+    MemoryContext scratch;  // of one query
     VamanaScan* scan;
     Oid order_types[1];
     bool ready;  // a query was given
@@ -279,6 +280,7 @@ IndexScanDesc vamana_begin_scan(Relation index, int keys, int orderbys) {
     const IndexScanDesc scan = RelationGetIndexScan(index, keys, orderbys);
     auto* state = static_cast<ScanState*>(palloc0(sizeof(ScanState)));
     state->context = AllocSetContextCreate(CurrentMemoryContext, "vamana scan", ALLOCSET_DEFAULT_SIZES);
+    state->scratch = AllocSetContextCreate(state->context, "vamana query", ALLOCSET_SMALL_SIZES);
     state->scan = make_in<VamanaScan>(state->context, index, state->context);
     state->order_types[0] = FLOAT8OID;
     scan->opaque = state;
@@ -307,7 +309,8 @@ bool vamana_get_tuple(IndexScanDesc scan, ScanDirection) {
         if ((order.sk_flags & SK_ISNULL) != 0) {
             state->scan->restart(nullptr);
         } else {
-            const MemoryContext old = MemoryContextSwitchTo(state->context);
+            MemoryContextReset(state->scratch);
+            const MemoryContext old = MemoryContextSwitchTo(state->scratch);
             const VectorView query = type_support(scan->indexRelation).view(order.sk_argument);
             state->scan->restart(&query);
             MemoryContextSwitchTo(old);
