@@ -34,11 +34,21 @@ NodeLayout NodeLayout::make(std::size_t padded, std::size_t code_dims, unsigned 
 
 namespace {
 
+// By default a node has 64 edges, or 48 where one more node then shares a page: a third less space for 3 to 30 % more hops.
 constexpr std::size_t kDefaultDegree = 64;
+constexpr std::size_t kSmallerDegree = 48;
 constexpr std::size_t kLeastDegree = 32;
 
 unsigned default_bits(std::size_t padded) {
     return padded <= 64 ? 4 : padded <= 400 ? 2 : 1;
+}
+
+std::size_t default_degree(std::size_t padded, unsigned bits, std::size_t page_bytes) {
+    if (padded > kMaxCodeDims) return kDefaultDegree;
+    const auto nodes = [&](std::size_t degree) {
+        return page_bytes / NodeLayout::make(padded, padded, bits, degree, OwnFormat::kF16, OwnPlace::kInline).size;
+    };
+    return nodes(kSmallerDegree) > nodes(kDefaultDegree) && nodes(kDefaultDegree) > 0 ? kSmallerDegree : kDefaultDegree;
 }
 
 // The largest degree up to `degree` with which the node fits; 0 when none does.
@@ -64,7 +74,8 @@ std::size_t fitting_code_dims(NodeLayout l, std::size_t degree, std::size_t page
 
 NodeLayout choose_layout(const LayoutWish& wish, std::size_t page_bytes) {
     const unsigned bits = wish.bits != 0 ? wish.bits : default_bits(wish.padded);
-    const std::size_t degree = round_up(wish.max_degree != 0 ? wish.max_degree : kDefaultDegree, kBlockLanes);
+    const std::size_t degree = wish.max_degree != 0 ? round_up(wish.max_degree, kBlockLanes)
+                                                    : default_degree(wish.padded, bits, page_bytes);
     const std::size_t enough = std::min(degree, kLeastDegree);
     const auto make = [&](std::size_t dims, std::size_t r, OwnFormat format, OwnPlace place) {
         return NodeLayout::make(wish.padded, dims, bits, r, format, place);
