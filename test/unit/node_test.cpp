@@ -79,7 +79,8 @@ TEST(NodeLayoutTest, EveryWishGetsANodeThatFitsAPage) {
 TEST(NodeLayoutTest, DefaultsForKnownDimensions) {
     const NodeLayout small = choose_layout({128}, kPage);
     EXPECT_EQ(small.bits, 2);
-    EXPECT_EQ(small.degree, 64);
+    EXPECT_EQ(small.degree, 48);
+    EXPECT_EQ(kPage / small.size, 3u) << "48 edges are for one node more a page";
     EXPECT_EQ(small.own_place, OwnPlace::kInline);
     const NodeLayout large = choose_layout({768}, kPage);
     EXPECT_EQ(large.bits, 1);
