@@ -81,8 +81,9 @@ class Linker {
 void connect_all(Adjacency& lists, std::size_t degree, std::uint32_t root, Random& random,
                  const Progress& progress, std::pmr::memory_resource* memory);
 
-// A tree over all rows, which must be reachable from `root`: grown from it by the shortest edge at hand (Prim 1957). Short
-// edges make it deep and narrow, so that where a row is removed its few children fit in its parent's place.
+// A tree over all rows, which must be reachable from `root`: grown from it by the shortest edge at hand (Prim
+// 1957). Short edges make it deep and narrow, so that where a row is removed its few children fit in its
+// parent's place.
 void spanning_tree(const Adjacency& lists, std::uint32_t root, std::pmr::vector<std::uint32_t>& parent);
 
 }  // namespace vecidx

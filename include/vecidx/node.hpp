@@ -6,10 +6,11 @@
 //
 // A node's own code is what its neighbors hold of it: a new edge copies it, and a check compares with it.
 //
-// Edges are a structure of arrays over R lanes (R a multiple of 16); lane i belongs to edge i, and lanes from `degree` on
-// hold nothing. Pinned edges form a tree from the medoid over all nodes: no pruning drops them, so every node can be
-// reached, whatever is added and removed. Version 1 of the layout; kInline is the only form so far, and the metapage
-// names the form, so that a compact one (ids, and each node's own code) can follow.
+// Edges are a structure of arrays over R lanes (R a multiple of 16); lane i belongs to edge i, and lanes from
+// `degree` on hold nothing. Pinned edges form a tree from the medoid over all nodes: no pruning drops them,
+// so every node can be reached, whatever is added and removed. Version 1 of the layout; kInline is the only
+// form so far, and the metapage names the form, so that a compact one (ids, and each node's own code) can
+// follow.
 #pragma once
 
 #include <cstddef>
@@ -154,9 +155,7 @@ class BasicNode {
     }
 
     bool pinned(std::size_t lane) const { return (pinned_bits()[lane / 8] >> lane % 8 & 1) != 0; }
-    void set_pinned(std::size_t lane, std::uint8_t value) const
-        requires(!std::is_const_v<Byte>)
-    {
+    void set_pinned(std::size_t lane, std::uint8_t value) const requires(!std::is_const_v<Byte>) {
         const auto bit = static_cast<std::uint8_t>(1u << lane % 8);
         std::uint8_t& bits = pinned_bits()[lane / 8];
         bits = static_cast<std::uint8_t>(value != 0 ? bits | bit : bits & ~bit);

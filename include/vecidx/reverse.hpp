@@ -1,5 +1,5 @@
-// Adding an edge to a node that has others, from what the node itself holds: no other node is read. Distances among the
-// neighbors are estimated from their codes, with RobustPrune's rule:
+// Adding an edge to a node that has others, from what the node itself holds: no other node is read. Distances
+// among the neighbors are estimated from their codes, with RobustPrune's rule:
 //
 //   x is left out when a nearer neighbor v covers it: alpha d(x, v) <= d(p, x);
 //   otherwise farther neighbors that x covers make room: alpha d(x, v) <= d(p, v);
@@ -23,12 +23,12 @@ class ReverseLinker {
     ReverseLinker(const Codebook& book, float alpha, std::pmr::memory_resource* memory)
         : book_(book), alpha_(alpha), own_code_(memory), other_code_(memory), own_(memory), other_(memory) {}
 
-    // Turns to node p, whose own vector is z (padded floats, valid until the next call). The node's bytes may be changed by
-    // this linker only until then.
+    // Turns to node p, whose own vector is z (padded floats, valid until the next call). The node's bytes may
+    // be changed by this linker only until then.
     void begin(Node p, const float* z);
 
-    // Adds an edge to x at squared distance `distance`, x's vector being z. False when it was left out; with a pin, only
-    // where all lanes are pinned already.
+    // Adds an edge to x at squared distance `distance`, x's vector being z. False when it was left out; with
+    // a pin, only where all lanes are pinned already.
     bool add(const Edge& x, const float* z, float distance, Pin pin);
 
   private:

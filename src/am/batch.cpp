@@ -10,21 +10,47 @@ namespace {
 constexpr std::size_t kLocalCandidates = 48;
 constexpr std::size_t kGraphCandidates = 96;
 
-void poll() { CHECK_FOR_INTERRUPTS(); }
+void poll() {
+    CHECK_FOR_INTERRUPTS();
+}
 
 }  // namespace
 
 std::size_t Batch::bytes_per_row(const NodeLayout& layout) {
     constexpr std::size_t kReverse = 48 * sizeof(Reverse);
-    return layout.size + stored_bytes(OwnFormat::kF16, layout.padded) + kLocalCandidates * sizeof(Neighbor) + kReverse + 64;
+    return layout.size + stored_bytes(OwnFormat::kF16, layout.padded) + kLocalCandidates * sizeof(Neighbor) +
+           kReverse + 64;
 }
 
 Batch::Batch(Relation index, const Meta& meta, RowStore& rows, std::pmr::memory_resource* memory)
-    : index_(index), meta_(meta), layout_(meta.shape.layout), rows_(rows), memory_(memory),
-      floats_(memory), geometry_(index_cache(index, meta)->geometry), query_(meta.shape, memory), beam_(memory), pruner_(memory), local_(0, 0, memory), images_(memory),
-      ids_(memory), joined_(memory), children_(memory), attached_(memory), reverse_(memory), within_(memory),
-      z_(layout_.padded, memory), target_z_(layout_.padded, memory), found_(memory), found_codes_(memory),
-      found_vectors_(memory), found_units_(memory), candidates_(memory), own_(memory), pins_(memory), unused_(memory) {}
+    : index_(index),
+      meta_(meta),
+      layout_(meta.shape.layout),
+      rows_(rows),
+      memory_(memory),
+      floats_(memory),
+      geometry_(index_cache(index, meta)->geometry),
+      query_(meta.shape, memory),
+      beam_(memory),
+      pruner_(memory),
+      local_(0, 0, memory),
+      images_(memory),
+      ids_(memory),
+      joined_(memory),
+      children_(memory),
+      attached_(memory),
+      reverse_(memory),
+      within_(memory),
+      z_(layout_.padded, memory),
+      target_z_(layout_.padded, memory),
+      found_(memory),
+      found_codes_(memory),
+      found_vectors_(memory),
+      found_units_(memory),
+      candidates_(memory),
+      own_(memory),
+      pins_(memory),
+      unused_(memory) {}
 
 // Copies what the geometry points to.
 void Batch::own_geometry() {
@@ -84,7 +110,8 @@ void Batch::make_images() {
         h.own_block = kNoOwnBlock;
         if (layout_.own_place == OwnPlace::kInline) {
             h.unit = store_vector(layout_.own_format, z_.data(), layout_.padded, node.own());
-            if (layout_.own_format != OwnFormat::kF16) h.error += query_.space.storage_error(z_.data(), node.vector());
+            if (layout_.own_format != OwnFormat::kF16)
+                h.error += query_.space.storage_error(z_.data(), node.vector());
             h.norm_squared =
                 static_cast<float>(norm_squared_from(node.vector(), geometry_.mean, layout_.padded));
             load_vector(node.vector(), layout_.padded, z_.data());
@@ -129,10 +156,12 @@ void Batch::collect(const Visit& visit) {
     load_vector(visit.own, layout_.padded, target_z_.data());
     if (layout_.own_place == OwnPlace::kApart) {
         const Geometry& g = geometry_;
-        query_.space.lift(target_z_.data(), visit.node.header().norm_squared, g.max_norm_squared, g.direction);
+        query_.space.lift(target_z_.data(), visit.node.header().norm_squared, g.max_norm_squared,
+                          g.direction);
         for (std::size_t d = 0; d < layout_.padded; ++d) target_z_[d] -= g.mean[d];
     }
-    found_units_.push_back(store_vector(OwnFormat::kF16, target_z_.data(), layout_.padded, found_vectors_.data() + at));
+    found_units_.push_back(
+        store_vector(OwnFormat::kF16, target_z_.data(), layout_.padded, found_vectors_.data() + at));
 }
 
 // A row whose vector has a node already gives its heap rows to that node. True when it did.
@@ -140,8 +169,9 @@ bool Batch::join_equal(std::uint32_t row) {
     const std::size_t width = stored_bytes(OwnFormat::kF16, layout_.padded);
     const Node own = image(row);
     for (std::size_t i = 0; i < found_.size(); ++i) {
-        const bool same = found_units_[i + 1] == found_units_[0] &&
-                          std::memcmp(found_vectors_.data() + (i + 1) * width, found_vectors_.data(), width) == 0;
+        const bool same =
+            found_units_[i + 1] == found_units_[0] &&
+            std::memcmp(found_vectors_.data() + (i + 1) * width, found_vectors_.data(), width) == 0;
         if (!same) continue;
         joined_[row] = 1;
         unused_.push_back(ids_[row]);
@@ -171,8 +201,10 @@ void Batch::link_row(std::uint32_t row) {
         candidates_.push_back({local[i].distance, first_local + i});
     }
     std::sort(candidates_.begin(), candidates_.end());
-    const VectorArray around{found_vectors_.data(), found_units_.data(), found_units_.size(), layout_.padded, OwnFormat::kF16};
-    const std::span<const Neighbor> kept = pruner_.prune(around, 0, candidates_, {meta_.shape.alpha, layout_.degree});
+    const VectorArray around{found_vectors_.data(), found_units_.data(), found_units_.size(), layout_.padded,
+                             OwnFormat::kF16};
+    const std::span<const Neighbor> kept =
+        pruner_.prune(around, 0, candidates_, {meta_.shape.alpha, layout_.degree});
 
     const Node node = image(row);
     std::pmr::vector<Neighbor> within(memory_);
@@ -188,7 +220,8 @@ void Batch::link_row(std::uint32_t row) {
     local_.assign(row, within);
 }
 
-// The nearest node of the graph that has lanes left for a pinned edge; where none has, a row of the batch that has a parent.
+// The nearest node of the graph that has lanes left for a pinned edge; where none has, a row of the batch
+// that has a parent.
 void Batch::choose_parent(std::uint32_t row) {
     const std::size_t most = layout_.degree / 2;
     for (const Neighbor& c : candidates_) {
@@ -219,7 +252,8 @@ bool Batch::attach_within_batch(std::uint32_t row) {
     for (const Neighbor& n : local_.of(row))
         if (attach(n.id, n.distance)) return true;
     for (std::uint32_t to = row; to-- > 0;)
-        if (attach(to, l2_squared(kernels(), row_vector(row), rows_.vectors()[to], layout_.padded))) return true;
+        if (attach(to, l2_squared(kernels(), row_vector(row), rows_.vectors()[to], layout_.padded)))
+            return true;
     return false;
 }
 
@@ -258,13 +292,15 @@ void Batch::finish_image(std::uint32_t row) {
     const BlockNumber block = block_of(meta_.shape, ids_[row]);
     h.version = with_read(index_, block, [&](Page page) {
         check_kind(index_, block, page, PageKind::kNode);
-        return static_cast<std::uint16_t>(node_in(meta_.shape, page, slot_of(meta_.shape, ids_[row])).header().version + 1);
+        return static_cast<std::uint16_t>(
+            node_in(meta_.shape, page, slot_of(meta_.shape, ids_[row])).header().version + 1);
     });
     std::pmr::vector<HeapTid> tids(memory_);
     rows_.for_each_tid(row, [&tids](HeapTid tid) { tids.push_back(tid); });
     h.tid_count = static_cast<std::uint8_t>(std::min(tids.size(), kInlineTids));
     std::copy_n(tids.begin(), h.tid_count, h.tids);
-    h.posting = write_postings(index_, {ids_[row], h.version}, std::span<const HeapTid>(tids).subspan(h.tid_count));
+    h.posting =
+        write_postings(index_, {ids_[row], h.version}, std::span<const HeapTid>(tids).subspan(h.tid_count));
 }
 
 // New nodes, each page once.

@@ -1,5 +1,5 @@
-// Linking a batch of rows into a graph: searched for one by one, linked among themselves, each new node written once, each
-// page of the graph changed once.
+// Linking a batch of rows into a graph: searched for one by one, linked among themselves, each new node
+// written once, each page of the graph changed once.
 #pragma once
 
 #include "am/disk_graph.hpp"
@@ -12,8 +12,8 @@ namespace vecidx {
 
 class Batch {
   public:
-    // The merge lock is held, and the metapage says that batch meta.merging is being written. Uses up `rows`, which are as
-    // pending rows are stored.
+    // The merge lock is held, and the metapage says that batch meta.merging is being written. Uses up `rows`,
+    // which are as pending rows are stored.
     Batch(Relation index, const Meta& meta, RowStore& rows, std::pmr::memory_resource* memory);
 
     void link();
@@ -67,19 +67,19 @@ class Batch {
     NodeLayout layout_;
     RowStore& rows_;
     std::pmr::memory_resource* memory_;
-    std::pmr::vector<float> floats_;             // the geometry's: the cache's may go away
+    std::pmr::vector<float> floats_;  // the geometry's: the cache's may go away
     Geometry geometry_;
     PreparedQuery query_;
     Beam beam_;
     Pruner pruner_;
-    Adjacency local_;                            // of each row: candidates, later edges within the batch
+    Adjacency local_;  // of each row: candidates, later edges within the batch
     std::pmr::vector<std::byte> images_;
     std::pmr::vector<NodeId> ids_;
-    std::pmr::vector<std::uint8_t> joined_;      // 1: the row's vector has a node already, ids_ names it
-    std::pmr::vector<std::uint32_t> children_;   // pinned edges that a row's image will have
-    std::pmr::vector<std::uint8_t> attached_;    // 1: the row has a parent
-    std::pmr::vector<Reverse> reverse_;          // to nodes of the graph
-    std::pmr::vector<Reverse> within_;           // to rows of the batch: target is a row
+    std::pmr::vector<std::uint8_t> joined_;     // 1: the row's vector has a node already, ids_ names it
+    std::pmr::vector<std::uint32_t> children_;  // pinned edges that a row's image will have
+    std::pmr::vector<std::uint8_t> attached_;   // 1: the row has a parent
+    std::pmr::vector<Reverse> reverse_;         // to nodes of the graph
+    std::pmr::vector<Reverse> within_;          // to rows of the batch: target is a row
     std::pmr::vector<float> z_, target_z_;
 
     // Of the search for one row.
@@ -88,11 +88,11 @@ class Batch {
     std::pmr::vector<std::byte> found_vectors_;  // halves; the first is the row itself
     std::pmr::vector<float> found_units_;
     std::pmr::vector<Neighbor> candidates_;
-    std::pmr::vector<std::byte> own_;            // the row's vector as its node stores it
-    std::size_t equal_ = 0;                      // of found_: an equal vector, or found_.size()
+    std::pmr::vector<std::byte> own_;  // the row's vector as its node stores it
+    std::size_t equal_ = 0;            // of found_: an equal vector, or found_.size()
     // Pins given out to nodes of the graph by this batch.
     std::pmr::vector<std::pair<NodeId, std::uint32_t>> pins_;
-    std::pmr::vector<NodeId> unused_;            // slots that were not needed
+    std::pmr::vector<NodeId> unused_;  // slots that were not needed
     std::size_t added_ = 0;
 };
 

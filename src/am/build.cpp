@@ -1,5 +1,5 @@
-// CREATE INDEX: reads the heap, builds the graph of all rows at once in memory, writes it once, logs it once. Rows that do not
-// fit in maintenance_work_mem go to the pending area and are merged afterwards.
+// CREATE INDEX: reads the heap, builds the graph of all rows at once in memory, writes it once, logs it once.
+// Rows that do not fit in maintenance_work_mem go to the pending area and are merged afterwards.
 #include "am/bulk.hpp"
 #include "am/callbacks.hpp"
 #include "am/merge.hpp"
@@ -45,7 +45,8 @@ void add_row(Relation index, ItemPointer tid, Datum* values, bool* isnull, bool,
 std::size_t rows_in_memory(const NodeLayout& layout) {
     const BulkParams params;
     const std::size_t budget = static_cast<std::size_t>(maintenance_work_mem) * 1024;
-    const std::size_t width = RowStore::bytes_per_row(layout, std::max<std::size_t>(params.reservoir, layout.degree));
+    const std::size_t width =
+        RowStore::bytes_per_row(layout, std::max<std::size_t>(params.reservoir, layout.degree));
     return std::max(budget / width, least_graph_rows(layout));
 }
 
@@ -70,14 +71,19 @@ IndexBuildResult* vamana_build(Relation heap, Relation index, IndexInfo* info) {
         elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index));
     const TypeSupport& support = type_support(index);
     const IndexShape shape = make_shape(index, support);
-    const MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vamana build", ALLOCSET_DEFAULT_SIZES);
+    const MemoryContext context =
+        AllocSetContextCreate(CurrentMemoryContext, "vamana build", ALLOCSET_DEFAULT_SIZES);
     const MemoryContext old = MemoryContextSwitchTo(context);
     auto* memory = make_in<ContextResource>(context, context);
     auto* rows = make_in<RowStore>(context, shape.layout, memory);
     RowEmbedder embedder(shape, support);
     create_meta(index, MAIN_FORKNUM, empty_meta(shape));
 
-    BuildState state{&embedder, rows, shape.layout, rows_in_memory(shape.layout), 0,
+    BuildState state{&embedder,
+                     rows,
+                     shape.layout,
+                     rows_in_memory(shape.layout),
+                     0,
                      AllocSetContextCreate(context, "vamana build row", ALLOCSET_DEFAULT_SIZES)};
     const double expected = std::max(heap->rd_rel->reltuples, 0.0f);
     rows->reserve(std::min(state.capacity, static_cast<std::size_t>(expected * 1.05)));

@@ -17,8 +17,17 @@ class GraphWriter {
   public:
     GraphWriter(Relation index, RowStore& rows, Logging logging, std::pmr::memory_resource* memory,
                 const Progress& progress)
-        : index_(index), rows_(rows), logging_(logging), memory_(memory), progress_(progress), meta_(read_meta(index)),
-          layout_(meta_.shape.layout), floats_(memory), z_(layout_.padded, memory), codes_(memory), factors_(memory),
+        : index_(index),
+          rows_(rows),
+          logging_(logging),
+          memory_(memory),
+          progress_(progress),
+          meta_(read_meta(index)),
+          layout_(meta_.shape.layout),
+          floats_(memory),
+          z_(layout_.padded, memory),
+          codes_(memory),
+          factors_(memory),
           ids_(memory) {}
 
     std::size_t run() {
@@ -45,7 +54,8 @@ class GraphWriter {
         const Space space(meta_.shape.metric, meta_.shape.dims);
         Random random(kSeed);
         double max_norm = 0;
-        for (std::size_t i = 0; i < rows_.size(); ++i) max_norm = std::max<double>(max_norm, rows_.norm_squared(i));
+        for (std::size_t i = 0; i < rows_.size(); ++i)
+            max_norm = std::max<double>(max_norm, rows_.norm_squared(i));
         meta_.max_norm_squared = space.metric == Metric::kInnerProduct ? max_norm : 0;
         floats_.assign(geometry_floats(padded, default_centroid_count(rows_.size())), 0.0f);
         float* mean = floats_.data();
@@ -68,7 +78,8 @@ class GraphWriter {
         book_.rescale_unit = meta_.rescale_unit = choose_rescale_unit(book_, vectors, random, memory_);
     }
 
-    // Codes of all rows, and for each centroid the row nearest to it. A code is of the vector as the node stores it.
+    // Codes of all rows, and for each centroid the row nearest to it. A code is of the vector as the node
+    // stores it.
     void encode_all() {
         const std::size_t n = rows_.size();
         codes_.resize(n * layout_.code_bytes());
@@ -116,7 +127,8 @@ class GraphWriter {
         std::pmr::vector<NodeHeader> headers(memory_);
         for (const std::uint32_t row : rows) headers.push_back(make_header(row));
         if (logging_ == Logging::kNow) {
-            with_write(index_, block, PageKind::kNode, [&](Page page) { fill_page(graph, page, rows, headers); });
+            with_write(index_, block, PageKind::kNode,
+                       [&](Page page) { fill_page(graph, page, rows, headers); });
             return;
         }
         const Buffer buffer = ReadBuffer(index_, block);
@@ -173,10 +185,13 @@ class GraphWriter {
             const Space space(meta_.shape.metric, meta_.shape.dims);
             node.header().error += space.storage_error(z_.data(), node.vector());
         }
-        node.header().norm_squared = static_cast<float>(norm_squared_from(node.vector(), floats_.data(), layout_.padded));
+        node.header().norm_squared =
+            static_cast<float>(norm_squared_from(node.vector(), floats_.data(), layout_.padded));
     }
 
-    const std::uint8_t* code_of(std::uint32_t row) const { return codes_.data() + row * layout_.code_bytes(); }
+    const std::uint8_t* code_of(std::uint32_t row) const {
+        return codes_.data() + row * layout_.code_bytes();
+    }
 
     // From here on searches find the graph.
     void publish(const BulkGraph& graph) {

@@ -13,8 +13,8 @@ enum class Logging { kAtEnd, kNow };
 // From this many rows on an index has a graph; fewer are searched faster by looking at all.
 std::size_t least_graph_rows(const NodeLayout& layout);
 
-// Trains the geometry, builds the graph and writes it into an index that has none; its metapage leads to it afterwards.
-// Uses up `rows`. Returns the number of nodes.
+// Trains the geometry, builds the graph and writes it into an index that has none; its metapage leads to it
+// afterwards. Uses up `rows`. Returns the number of nodes.
 std::size_t build_graph(Relation index, RowStore& rows, Logging logging, std::pmr::memory_resource* memory,
                         const Progress& progress);
 

@@ -1,4 +1,5 @@
-// The access method's callbacks, one family a file. See IndexAmRoutine in Postgres's access/amapi.h for their contracts.
+// The access method's callbacks, one family a file. See IndexAmRoutine in Postgres's access/amapi.h for their
+// contracts.
 #pragma once
 
 #include "pg/compat.hpp"
@@ -25,8 +26,8 @@ bool vamana_get_tuple(IndexScanDesc scan, ScanDirection direction);
 void vamana_end_scan(IndexScanDesc scan);
 
 // cost.cpp
-void vamana_cost_estimate(PlannerInfo* root, IndexPath* path, double loops, Cost* startup_cost, Cost* total_cost,
-                          Selectivity* selectivity, double* correlation, double* pages);
+void vamana_cost_estimate(PlannerInfo* root, IndexPath* path, double loops, Cost* startup_cost,
+                          Cost* total_cost, Selectivity* selectivity, double* correlation, double* pages);
 
 // validate.cpp
 bool vamana_validate(Oid opclass);

@@ -1,5 +1,5 @@
-// The planner's view of a scan: a search reads about one page a hop, before the first row, then nearly nothing for each
-// further one until its list is used up.
+// The planner's view of a scan: a search reads about one page a hop, before the first row, then nearly
+// nothing for each further one until its list is used up.
 #include "am/callbacks.hpp"
 #include "am/options.hpp"
 #include "storage/meta.hpp"
@@ -44,8 +44,8 @@ double rows_wanted(const PlannerInfo* root, const IndexPath* path) {
 
 }  // namespace
 
-void vamana_cost_estimate(PlannerInfo* root, IndexPath* path, double loops, Cost* startup_cost, Cost* total_cost,
-                          Selectivity* selectivity, double* correlation, double* pages) {
+void vamana_cost_estimate(PlannerInfo* root, IndexPath* path, double loops, Cost* startup_cost,
+                          Cost* total_cost, Selectivity* selectivity, double* correlation, double* pages) {
     *selectivity = 1;
     *correlation = 0;
     *pages = 0;
@@ -62,7 +62,8 @@ void vamana_cost_estimate(PlannerInfo* root, IndexPath* path, double loops, Cost
     const double first = std::min(facts.nodes, kApproach + kHopsPerEntry * facts.list_size);
     const double all = std::min(facts.nodes, std::max(first, kApproach + kHopsPerEntry * wanted));
     // A page that many searches share is read once: the usual estimate of how many are not in the cache yet.
-    const double touched = index_pages_fetched(all * std::max(loops, 1.0), static_cast<BlockNumber>(facts.pages), facts.pages, root) /
+    const double touched = index_pages_fetched(all * std::max(loops, 1.0),
+                                               static_cast<BlockNumber>(facts.pages), facts.pages, root) /
                            std::max(loops, 1.0);
     const double hop_cpu = facts.dims * kOperatorsPerDimension * cpu_operator_cost + cpu_index_tuple_cost;
     const double pending = facts.pending_pages * (sequential_page + hop_cpu);

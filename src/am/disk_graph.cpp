@@ -8,8 +8,8 @@ constexpr std::size_t kEntries = 2;
 
 }  // namespace
 
-void load_graph_vector(Relation index, const Geometry& geometry, const PreparedQuery& query, const ConstNode& node,
-                       float* z) {
+void load_graph_vector(Relation index, const Geometry& geometry, const PreparedQuery& query,
+                       const ConstNode& node, float* z) {
     const NodeLayout& layout = node.layout();
     if (layout.own_place == OwnPlace::kInline) return load_vector(node.vector(), layout.padded, z);
     read_apart(index, layout, node.header().own_block, query.apart);
@@ -30,7 +30,8 @@ void offer_entries(const Meta& meta, const PreparedQuery& query, Beam& beam) {
     }
     const std::size_t count = std::min<std::size_t>(kEntries, meta.centroid_count);
     for (std::size_t i = 0; i < count; ++i) beam.offer(meta.entries[nearest[i].id], nearest[i].distance);
-    // From the medoid every node can be reached; its turn comes only where the entries lead to less than a list.
+    // From the medoid every node can be reached; its turn comes only where the entries lead to less than a
+    // list.
     beam.offer(meta.medoid, std::numeric_limits<float>::max());
 }
 

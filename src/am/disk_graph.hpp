@@ -11,8 +11,8 @@ namespace vecidx {
 // A node's own vector as it is met: where it lies, and its distance from the query.
 struct Visit {
     NodeId id;
-    ConstNode node;      // under its page's lock
-    StoredVector own;    // in graph space, or where own vectors are kept apart, embedded only
+    ConstNode node;        // under its page's lock
+    StoredVector own;      // in graph space, or where own vectors are kept apart, embedded only
     float graph_distance;  // squared, in graph space
     float own_distance;    // squared, from `own` to the query in own's space
 };
@@ -25,7 +25,8 @@ class DiskGraph {
         : index_(index), cache_(cache), query_(query), sink_(sink) {}
 
     void expand(NodeId id, Beam& beam) {
-        const bool there = with_node(index_, cache_, id, [&](const ConstNode& node) { visit(id, node, beam); });
+        const bool there =
+            with_node(index_, cache_, id, [&](const ConstNode& node) { visit(id, node, beam); });
         if (!there) beam.settle(std::numeric_limits<float>::infinity());
     }
 
@@ -37,7 +38,8 @@ class DiskGraph {
         const Page page = BufferGetPage(buffer);
         __builtin_prefetch(page);
         __builtin_prefetch(page + BLCKSZ - sizeof(PageTail));
-        const auto* node = reinterpret_cast<const char*>(page_contents(page) + slot_of(cache_->shape, id) * layout.size);
+        const auto* node =
+            reinterpret_cast<const char*>(page_contents(page) + slot_of(cache_->shape, id) * layout.size);
         for (std::size_t at = 0; at < layout.size; at += 64) __builtin_prefetch(node + at);
     }
 
@@ -69,7 +71,8 @@ class DiskGraph {
 };
 
 // A node's own vector in graph space (padded floats), wherever it is kept. `query` lends its room.
-void load_graph_vector(Relation index, const Geometry& geometry, const PreparedQuery& query, const ConstNode& node, float* z);
+void load_graph_vector(Relation index, const Geometry& geometry, const PreparedQuery& query,
+                       const ConstNode& node, float* z);
 
 // Offers the nodes where a search for the query starts: those nearest to the centroids nearest to it.
 void offer_entries(const Meta& meta, const PreparedQuery& query, Beam& beam);

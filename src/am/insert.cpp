@@ -6,10 +6,11 @@
 
 namespace vecidx {
 
-bool vamana_insert(Relation index, Datum* values, bool* isnull, ItemPointer tid, Relation, IndexUniqueCheck, bool,
-                   IndexInfo*) {
+bool vamana_insert(Relation index, Datum* values, bool* isnull, ItemPointer tid, Relation, IndexUniqueCheck,
+                   bool, IndexInfo*) {
     if (isnull[0]) return false;
-    const MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vamana insert", ALLOCSET_DEFAULT_SIZES);
+    const MemoryContext context =
+        AllocSetContextCreate(CurrentMemoryContext, "vamana insert", ALLOCSET_DEFAULT_SIZES);
     const MemoryContext old = MemoryContextSwitchTo(context);
     IndexCache* cache = peek_cache(index);
     if (cache == nullptr) cache = index_cache(index, read_meta(index));

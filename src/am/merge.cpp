@@ -1,6 +1,6 @@
-// Merges: taking rows off the pending area's head and linking them, one batch under the merge lock at a time. The graph is
-// written before the pending area is cleared, so a scan, which reads in the other order, misses nothing; and a merge
-// that was interrupted is undone by the next.
+// Merges: taking rows off the pending area's head and linking them, one batch under the merge lock at a time.
+// The graph is written before the pending area is cleared, so a scan, which reads in the other order, misses
+// nothing; and a merge that was interrupted is undone by the next.
 #include "am/merge.hpp"
 
 #include "am/batch.hpp"
@@ -15,13 +15,14 @@ namespace {
 // The rows of pending pages from the head on.
 struct Load {
     RowStore* rows;
-    std::size_t capacity;        // no further page once there are so many
-    std::uint32_t last_sequence;  // no page after this one
+    std::size_t capacity;                   // no further page once there are so many
+    std::uint32_t last_sequence;            // no page after this one
     BlockNumber last = InvalidBlockNumber;  // page that was read last
     std::uint32_t pages = 0;
 };
 
-void add_rows(Relation index, const NodeLayout& layout, const PendingPage& page, void* apart, RowStore& rows) {
+void add_rows(Relation index, const NodeLayout& layout, const PendingPage& page, void* apart,
+              RowStore& rows) {
     for (std::size_t i = 0; i < page.count(); ++i) {
         const PendingEntry& e = page.entry(i);
         const void* halves = page.vector(i).data;
@@ -34,7 +35,8 @@ void add_rows(Relation index, const NodeLayout& layout, const PendingPage& page,
 }
 
 // Closes the page at the tail, to which rows may be appended at any time, and reads what it has.
-void close_and_read(Relation index, const NodeLayout& layout, BlockNumber block, void* apart, RowStore& rows) {
+void close_and_read(Relation index, const NodeLayout& layout, BlockNumber block, void* apart,
+                    RowStore& rows) {
     with_write(index, block, PageKind::kPending, [&](Page page) {
         page_tail(page).flags |= kPendingClosed;
         add_rows(index, layout, PendingPage(layout, page), apart, rows);
@@ -44,7 +46,8 @@ void close_and_read(Relation index, const NodeLayout& layout, BlockNumber block,
 void load_pending(Relation index, const Meta& meta, Load& load) {
     const NodeLayout& layout = meta.shape.layout;
     void* apart = palloc(stored_bytes(OwnFormat::kF16, layout.padded));
-    for (BlockNumber block = meta.pending_head; block != InvalidBlockNumber && load.rows->size() < load.capacity;) {
+    for (BlockNumber block = meta.pending_head;
+         block != InvalidBlockNumber && load.rows->size() < load.capacity;) {
         CHECK_FOR_INTERRUPTS();
         bool open = false, wanted = false;
         const BlockNumber next = with_read(index, block, [&](Page page) {
@@ -98,7 +101,8 @@ void undo_interrupted(Relation index, const Meta& meta) {
         std::size_t of_batch = 0, unused = 0;
         if (!PageIsNew(page)) {
             check_page(index, block, page);
-            for (std::size_t slot = 0; page_kind(page) == PageKind::kNode && slot < meta.shape.nodes_per_page; ++slot) {
+            for (std::size_t slot = 0; page_kind(page) == PageKind::kNode && slot < meta.shape.nodes_per_page;
+                 ++slot) {
                 const ConstNode node = node_in(meta.shape, page, slot);
                 unused += node.used() ? 0 : 1;
                 of_batch += node.live() && node.header().batch == meta.merging ? 1 : 0;
@@ -134,7 +138,9 @@ std::size_t budget_rows(std::size_t bytes_per_row) {
     return std::max(static_cast<std::size_t>(maintenance_work_mem) * 1024 / bytes_per_row, kLeastRows);
 }
 
-void quiet_report(void*, Phase, std::size_t, std::size_t) { CHECK_FOR_INTERRUPTS(); }
+void quiet_report(void*, Phase, std::size_t, std::size_t) {
+    CHECK_FOR_INTERRUPTS();
+}
 
 // One batch; adds to `merged` the rows it took. False: nothing is left to do.
 bool merge_batch(Relation index, std::uint32_t last_sequence, MemoryContext context, double& merged) {
@@ -150,7 +156,8 @@ bool merge_batch(Relation index, std::uint32_t last_sequence, MemoryContext cont
     const NodeLayout& layout = meta.shape.layout;
     const std::size_t least = first ? least_graph_rows(layout) : 1;
     if (meta.pending_pages * pending_entries_per_page(layout) < least) return false;
-    const std::size_t width = first ? RowStore::bytes_per_row(layout, BulkParams{}.reservoir) : Batch::bytes_per_row(layout);
+    const std::size_t width =
+        first ? RowStore::bytes_per_row(layout, BulkParams{}.reservoir) : Batch::bytes_per_row(layout);
     Load load{rows, budget_rows(width), last_sequence};
     load_pending(index, meta, load);
     if (load.last == InvalidBlockNumber || (first && rows->size() < least)) return false;
@@ -179,7 +186,8 @@ double merge_pending(Relation index) {
     const std::uint32_t last_sequence = read_meta(index).pending_sequence;
     double merged = 0;
     for (bool more = true; more;) {
-        const MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vamana merge", ALLOCSET_DEFAULT_SIZES);
+        const MemoryContext context =
+            AllocSetContextCreate(CurrentMemoryContext, "vamana merge", ALLOCSET_DEFAULT_SIZES);
         const MemoryContext old = MemoryContextSwitchTo(context);
         with_merge_lock(index, [&] { more = merge_batch(index, last_sequence, context, merged); });
         MemoryContextSwitchTo(old);

@@ -1,5 +1,6 @@
-// One writer of the graph at a time: merges and vacuums hold this lock, in slices; inserts and scans never take it. It is
-// Postgres's heavyweight lock on the metapage, as GIN's pending list uses, so deadlocks and aborts are taken care of.
+// One writer of the graph at a time: merges and vacuums hold this lock, in slices; inserts and scans never
+// take it. It is Postgres's heavyweight lock on the metapage, as GIN's pending list uses, so deadlocks and
+// aborts are taken care of.
 #pragma once
 
 #include "storage/layout.hpp"

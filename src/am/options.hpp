@@ -9,12 +9,12 @@ namespace vecidx {
 // As reloptions parse into it.
 struct VamanaOptions {
     std::int32_t length_word;
-    int max_degree;        // 0: by dimension
+    int max_degree;  // 0: by dimension
     int build_list_size;
     double alpha;
-    int code_bits;         // 0: by dimension
+    int code_bits;  // 0: by dimension
     int search_list_size;
-    int pending_limit;     // rows; 0: by the size of a row
+    int pending_limit;  // rows; 0: by the size of a row
 };
 
 enum class IterativeScan : int { kOff, kRelaxedOrder, kStrictOrder };

@@ -6,30 +6,45 @@ namespace {
 
 void report(void*, Phase phase, std::size_t done, std::size_t total) {
     CHECK_FOR_INTERRUPTS();
-    const int columns[] = {PROGRESS_CREATEIDX_SUBPHASE, PROGRESS_CREATEIDX_TUPLES_TOTAL, PROGRESS_CREATEIDX_TUPLES_DONE};
+    const int columns[] = {PROGRESS_CREATEIDX_SUBPHASE, PROGRESS_CREATEIDX_TUPLES_TOTAL,
+                           PROGRESS_CREATEIDX_TUPLES_DONE};
     const int64 values[] = {static_cast<int64>(BuildPhase::kGraph) + static_cast<int64>(phase),
                             static_cast<int64>(total), static_cast<int64>(done)};
     pgstat_progress_update_multi_param(lengthof(columns), columns, values);
 }
 
 constexpr const char* kPhaseNames[] = {
-    "initializing", "loading rows", "training codes", "sampling", "building skeleton", "partitioning",
-    "comparing within leaves", "pruning edges", "adding reverse edges", "connecting", nullptr, "writing nodes",
+    "initializing",
+    "loading rows",
+    "training codes",
+    "sampling",
+    "building skeleton",
+    "partitioning",
+    "comparing within leaves",
+    "pruning edges",
+    "adding reverse edges",
+    "connecting",
+    nullptr,
+    "writing nodes",
     "merging further rows",
 };
 
 }  // namespace
 
 void enter_phase(BuildPhase phase, std::size_t total) {
-    const int columns[] = {PROGRESS_CREATEIDX_SUBPHASE, PROGRESS_CREATEIDX_TUPLES_TOTAL, PROGRESS_CREATEIDX_TUPLES_DONE};
+    const int columns[] = {PROGRESS_CREATEIDX_SUBPHASE, PROGRESS_CREATEIDX_TUPLES_TOTAL,
+                           PROGRESS_CREATEIDX_TUPLES_DONE};
     const int64 values[] = {static_cast<int64>(phase), static_cast<int64>(total), 0};
     pgstat_progress_update_multi_param(lengthof(columns), columns, values);
 }
 
-Progress build_progress() { return {report, nullptr}; }
+Progress build_progress() {
+    return {report, nullptr};
+}
 
 char* vamana_build_phase_name(int64 phase) {
-    if (phase < 1 || phase > static_cast<int64>(lengthof(kPhaseNames)) || kPhaseNames[phase - 1] == nullptr) return nullptr;
+    if (phase < 1 || phase > static_cast<int64>(lengthof(kPhaseNames)) || kPhaseNames[phase - 1] == nullptr)
+        return nullptr;
     return pstrdup(kPhaseNames[phase - 1]);
 }
 

@@ -4,9 +4,13 @@
 namespace vecidx {
 
 PreparedQuery::PreparedQuery(const IndexShape& shape, std::pmr::memory_resource* memory)
-    : space(shape.metric, shape.dims), code_(memory), embedded_(space.padded, memory), shifted_(space.padded, memory),
+    : space(shape.metric, shape.dims),
+      code_(memory),
+      embedded_(space.padded, memory),
+      shifted_(space.padded, memory),
       estimates_(shape.layout.degree, memory),
-      apart_(shape.layout.own_place == OwnPlace::kApart ? stored_bytes(OwnFormat::kF16, space.padded) : 0, memory) {
+      apart_(shape.layout.own_place == OwnPlace::kApart ? stored_bytes(OwnFormat::kF16, space.padded) : 0,
+             memory) {
     embedded = embedded_.data();
     apart = apart_.data();
 }
@@ -33,7 +37,8 @@ void PreparedQuery::prepare_table(const Geometry& geometry) {
 
 double PreparedQuery::lower_bound(const StoredVector& own, float l2, float error, float norm_squared,
                                   const float* relative_to) const {
-    const double l1_distance = space.metric == Metric::kL1 ? l1(kernels(), relative_to, own, space.padded) : 0;
+    const double l1_distance =
+        space.metric == Metric::kL1 ? l1(kernels(), relative_to, own, space.padded) : 0;
     return bounds.lower_bound(l2, l1_distance, error, norm_squared);
 }
 

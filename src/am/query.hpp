@@ -18,20 +18,22 @@ struct PreparedQuery {
     // The same for a vector that is in the graph's space already (a row that a merge links).
     void prepare_in_graph(const float* z, const Geometry& geometry);
 
-    // What the inner product's extra dimension adds to a squared distance from a vector that was stored without it.
+    // What the inner product's extra dimension adds to a squared distance from a vector that was stored
+    // without it.
     float lift_squared(float norm_squared) const {
         return max_norm_squared > norm_squared ? static_cast<float>(max_norm_squared - norm_squared) : 0;
     }
 
     // Lower bound of the operator's distance for a stored vector at squared distance `l2` of its own space.
-    double lower_bound(const StoredVector& own, float l2, float error, float norm_squared, const float* relative_to) const;
+    double lower_bound(const StoredVector& own, float l2, float error, float norm_squared,
+                       const float* relative_to) const;
 
     Space space;
     SpaceQuery bounds{};
     double max_norm_squared = 0;
     const float* embedded = nullptr;  // as pending rows and vectors kept apart are stored
     GraphQuery graph{};
-    void* apart = nullptr;            // room for an own vector kept apart
+    void* apart = nullptr;  // room for an own vector kept apart
 
   private:
     void prepare_table(const Geometry& geometry);

@@ -1,8 +1,9 @@
 // Local repair around dead nodes. See repair.hpp.
 //
-// For every node with edges to dead ones: those edges go; what the dead nodes pinned is pinned here instead where the edge to
-// the dead node was pinned, so the tree stays whole; and the lanes that are free then take the dead nodes' nearest other
-// neighbors, by the estimates that their codes give. A node changes by one write, so a crash leaves a valid graph.
+// For every node with edges to dead ones: those edges go; what the dead nodes pinned is pinned here instead
+// where the edge to the dead node was pinned, so the tree stays whole; and the lanes that are free then take
+// the dead nodes' nearest other neighbors, by the estimates that their codes give. A node changes by one
+// write, so a crash leaves a valid graph.
 #include "am/repair.hpp"
 
 #include "am/batch.hpp"
@@ -18,9 +19,19 @@ constexpr BlockNumber kSlice = 64;  // pages a hold of the merge lock
 class Repair {
   public:
     Repair(Relation index, std::pmr::memory_resource* memory, void (*poll)())
-        : index_(index), poll_(poll), meta_(read_meta(index)), layout_(meta_.shape.layout), dead_(memory), image_(memory),
-          z_(layout_.padded, memory), estimates_(layout_.degree, memory), query_(meta_.shape, memory), walk_(memory),
-          candidates_(memory), codes_(memory), homeless_(memory) {}
+        : index_(index),
+          poll_(poll),
+          meta_(read_meta(index)),
+          layout_(meta_.shape.layout),
+          dead_(memory),
+          image_(memory),
+          z_(layout_.padded, memory),
+          estimates_(layout_.degree, memory),
+          query_(meta_.shape, memory),
+          walk_(memory),
+          candidates_(memory),
+          codes_(memory),
+          homeless_(memory) {}
 
     void run() {
         collect_dead();
@@ -70,7 +81,8 @@ class Repair {
         const Page page = BufferGetPage(buffer);
         if (!PageIsNew(page)) {
             check_page(index_, block, page);
-            for (std::size_t slot = 0; page_kind(page) == PageKind::kNode && slot < meta_.shape.nodes_per_page; ++slot) {
+            for (std::size_t slot = 0;
+                 page_kind(page) == PageKind::kNode && slot < meta_.shape.nodes_per_page; ++slot) {
                 const ConstNode node = node_in(meta_.shape, page, slot);
                 if (node.used()) fn(node_id(meta_.shape, block, slot), node);
             }
@@ -111,7 +123,8 @@ class Repair {
         each_node(block, [&](NodeId id, const ConstNode& node) {
             if (is_dead(id)) return;
             const auto n = node.neighbors();
-            if (std::any_of(n.begin(), n.end(), [this](NodeId to) { return is_dead(to); })) wanting[count++] = id;
+            if (std::any_of(n.begin(), n.end(), [this](NodeId to) { return is_dead(to); }))
+                wanting[count++] = id;
         });
         for (std::size_t i = 0; i < count; ++i) repair_node(wanting[i]);
     }
@@ -129,7 +142,8 @@ class Repair {
         for (const Candidate& c : candidates_)
             if (!take(node, c) && c.pin == Pin::kYes) homeless_.push_back({id, c});
         with_write(index_, block_of(meta_.shape, id), PageKind::kNode, [&](Page page) {
-            std::memcpy(page_contents(page) + slot_of(meta_.shape, id) * layout_.size, image_.data(), layout_.size);
+            std::memcpy(page_contents(page) + slot_of(meta_.shape, id) * layout_.size, image_.data(),
+                        layout_.size);
         });
         for (const Homeless& h : homeless_) find_home(h);
         homeless_.clear();
@@ -142,7 +156,8 @@ class Repair {
             std::memcpy(image_.data(), &node.header(), layout_.size);
             load_graph_vector(index_, cache()->geometry, query_, node, z_.data());
         });
-        if (!there) report_corruption(index_, block_of(meta_.shape, id), "A node vanished while it was repaired.");
+        if (!there)
+            report_corruption(index_, block_of(meta_.shape, id), "A node vanished while it was repaired.");
         query_.prepare_in_graph(z_.data(), cache()->geometry);
     }
 
@@ -152,7 +167,8 @@ class Repair {
         codes_.clear();
         walk_.clear();
         for (std::size_t lane = 0; lane < node.degree(); ++lane)
-            if (is_dead(node.ids()[lane])) walk_.push_back({node.ids()[lane], node.pinned(lane) ? Pin::kYes : Pin::kNo});
+            if (is_dead(node.ids()[lane]))
+                walk_.push_back({node.ids()[lane], node.pinned(lane) ? Pin::kYes : Pin::kNo});
         for (std::size_t at = 0; at < walk_.size(); ++at) {
             const Step step = walk_[at];
             with_node(index_, cache(), step.id, [&](const ConstNode& dead) {
@@ -211,7 +227,9 @@ class Repair {
             });
             if (taken) return;
         }
-        ereport(WARNING, errmsg("index \"%s\" has no room to connect node %u", RelationGetRelationName(index_), h.candidate.id),
+        ereport(WARNING,
+                errmsg("index \"%s\" has no room to connect node %u", RelationGetRelationName(index_),
+                       h.candidate.id),
                 errhint("Please REINDEX it."));
     }
 
@@ -257,7 +275,8 @@ class Repair {
 }  // namespace
 
 void repair_graph(Relation index, void (*poll)()) {
-    const MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vamana repair", ALLOCSET_DEFAULT_SIZES);
+    const MemoryContext context =
+        AllocSetContextCreate(CurrentMemoryContext, "vamana repair", ALLOCSET_DEFAULT_SIZES);
     const MemoryContext old = MemoryContextSwitchTo(context);
     auto* memory = make_in<ContextResource>(context, context);
     make_in<Repair>(context, index, memory, poll)->run();

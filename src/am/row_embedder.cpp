@@ -11,7 +11,8 @@ constexpr double kLargestNorm = 1e18;
 
 void check_dims(std::size_t expected, std::size_t found) {
     if (expected == found) return;
-    ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION), errmsg("expected %zu dimensions, not %zu", expected, found));
+    ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
+            errmsg("expected %zu dimensions, not %zu", expected, found));
 }
 
 bool RowEmbedder::embed(Datum value) {
@@ -23,7 +24,8 @@ bool RowEmbedder::embed(Datum value) {
     } else if (norm_squared > kLargestNorm * kLargestNorm) {
         ereport(ERROR, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
                 errmsg("vector is too long for a vamana index"),
-                errdetail("Its norm is %g, the largest that can be indexed is %g.", std::sqrt(norm_squared), kLargestNorm));
+                errdetail("Its norm is %g, the largest that can be indexed is %g.", std::sqrt(norm_squared),
+                          kLargestNorm));
     }
     entry_ = PendingEntry{};
     entry_.unit = store_vector(OwnFormat::kF16, y_, space_.padded, halves_);

@@ -12,12 +12,13 @@ class RowEmbedder {
   public:
     // Buffers live in the current memory context.
     RowEmbedder(const IndexShape& shape, const TypeSupport& support)
-        : support_(support), space_(shape.metric, shape.dims),
+        : support_(support),
+          space_(shape.metric, shape.dims),
           y_(static_cast<float*>(palloc(space_.padded * sizeof(float)))),
           halves_(palloc(stored_bytes(OwnFormat::kF16, space_.padded))) {}
 
-    // Embeds a value. False when it is not indexed (a zero vector under cosine). ERROR when it has another number of
-    // dimensions or its norm is out of range.
+    // Embeds a value. False when it is not indexed (a zero vector under cosine). ERROR when it has another
+    // number of dimensions or its norm is out of range.
     bool embed(Datum value);
 
     // Of the last value: its halves, and an entry without a row (own_block is kNoOwnBlock).

@@ -97,7 +97,7 @@ void RowStore::move_to_graph_space(const Space& space, double max_norm_squared, 
 }
 
 std::size_t RowStore::bytes_per_row(const NodeLayout& layout, std::size_t reservoir) {
-    constexpr std::size_t kColumns = 64;         // units, norms, heap rows, leaves, order, positions
+    constexpr std::size_t kColumns = 64;  // units, norms, heap rows, leaves, order, positions
     constexpr std::size_t kIncoming = 40 * sizeof(Neighbor);  // reverse edges in the round that adds them
     return stored_bytes(OwnFormat::kF16, layout.padded) + reservoir * sizeof(Neighbor) + kIncoming +
            layout.code_bytes() + sizeof(CodeFactors) + kColumns;

@@ -1,4 +1,5 @@
-// The rows of a build or of a first merge in memory: vectors in halves, addressed by row number, and what goes with them.
+// The rows of a build or of a first merge in memory: vectors in halves, addressed by row number, and what
+// goes with them.
 #pragma once
 
 #include <memory_resource>
@@ -13,8 +14,16 @@ namespace vecidx {
 class RowStore {
   public:
     RowStore(const NodeLayout& layout, std::pmr::memory_resource* memory)
-        : padded_(layout.padded), data_(memory), units_(memory), added_units_(memory), errors_(memory), norms_(memory), tids_(memory),
-          own_blocks_(memory), spare_blocks_(memory), next_same_(memory) {}
+        : padded_(layout.padded),
+          data_(memory),
+          units_(memory),
+          added_units_(memory),
+          errors_(memory),
+          norms_(memory),
+          tids_(memory),
+          own_blocks_(memory),
+          spare_blocks_(memory),
+          next_same_(memory) {}
 
     void reserve(std::size_t rows);
     void add(const PendingEntry& entry, const void* halves, HeapTid tid);
@@ -22,13 +31,14 @@ class RowStore {
     std::size_t size() const { return units_.size(); }
     VectorArray vectors() const { return {data_.data(), units_.data(), size(), padded_, OwnFormat::kF16}; }
 
-    // Joins equal vectors: keeps one row of each, in order, with the largest error bound; the heap rows of the others follow
-    // from `next_same`. Call once, when all rows are there.
+    // Joins equal vectors: keeps one row of each, in order, with the largest error bound; the heap rows of
+    // the others follow from `next_same`. Call once, when all rows are there.
     void collapse_equal();
 
-
-    // Moves every row into a graph's space: lifted along `direction`, relative to `mean` (padded floats each).
-    void move_to_graph_space(const Space& space, double max_norm_squared, const float* mean, const float* direction);
+    // Moves every row into a graph's space: lifted along `direction`, relative to `mean` (padded floats
+    // each).
+    void move_to_graph_space(const Space& space, double max_norm_squared, const float* mean,
+                             const float* direction);
 
     float error(std::size_t row) const { return errors_[row]; }
     float norm_squared(std::size_t row) const { return norms_[row]; }
@@ -41,8 +51,8 @@ class RowStore {
     // The heap rows of a row: its own, then those that collapse_equal joined.
     template <typename Fn>
     void for_each_tid(std::size_t row, Fn fn) const {
-        for (std::uint32_t i = first_tid_.empty() ? static_cast<std::uint32_t>(row) : first_tid_[row]; i != kNoRow;
-             i = next_same_.empty() ? kNoRow : next_same_[i])
+        for (std::uint32_t i = first_tid_.empty() ? static_cast<std::uint32_t>(row) : first_tid_[row];
+             i != kNoRow; i = next_same_.empty() ? kNoRow : next_same_[i])
             fn(tids_[i]);
     }
     std::size_t heap_rows() const { return tids_.size(); }

@@ -10,20 +10,30 @@
 namespace vecidx {
 namespace {
 
-constexpr std::size_t kGrowth = 4;        // of the list size, from round to round
-constexpr std::size_t kSweepShare = 8;    // a list of more than 1/8 of all nodes costs more than a sweep
+constexpr std::size_t kGrowth = 4;      // of the list size, from round to round
+constexpr std::size_t kSweepShare = 8;  // a list of more than 1/8 of all nodes costs more than a sweep
 constexpr std::size_t kNoBudget = std::numeric_limits<std::size_t>::max() / 2;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-bool farther(const Result& a, const Result& b) { return b < a; }
+bool farther(const Result& a, const Result& b) {
+    return b < a;
+}
 
-void poll() { CHECK_FOR_INTERRUPTS(); }
+void poll() {
+    CHECK_FOR_INTERRUPTS();
+}
 
 }  // namespace
 
 VamanaScan::VamanaScan(Relation index, MemoryContext context)
-    : index_(index), memory_(context), shape_(read_meta(index).shape), support_(type_support(index)),
-      query_(shape_, &memory_), beam_(&memory_), heap_(&memory_), seen_(&memory_, 64) {}
+    : index_(index),
+      memory_(context),
+      shape_(read_meta(index).shape),
+      support_(type_support(index)),
+      query_(shape_, &memory_),
+      beam_(&memory_),
+      heap_(&memory_),
+      seen_(&memory_, 64) {}
 
 void VamanaScan::restart(const VectorView* query) {
     heap_.clear();
@@ -56,7 +66,8 @@ bool VamanaScan::next(HeapTid* tid, double* bound) {
                 continue;
             }
             // Too late for its place: it comes after all others.
-            if (strict && result.bound < last_bound_ && stage_ != Stage::kLate && stage_ != Stage::kDone) continue;
+            if (strict && result.bound < last_bound_ && stage_ != Stage::kLate && stage_ != Stage::kDone)
+                continue;
             if (!seen_.insert(result.tid.key())) continue;
             last_bound_ = std::max(last_bound_, result.bound);
             *tid = result.tid;
@@ -117,9 +128,12 @@ void VamanaScan::search(std::size_t list_size) {
     } else {
         IndexCache* cache = index_cache(index_, meta);
         const auto sink = [this](const Visit& v) {
-            const float* relative_to = shape_.layout.own_place == OwnPlace::kApart ? query_.embedded : query_.graph.vector;
+            const float* relative_to =
+                shape_.layout.own_place == OwnPlace::kApart ? query_.embedded : query_.graph.vector;
             const NodeHeader& h = v.node.header();
-            if (v.node.live()) push_node(v.id, v.node, bound_of(v.own, v.own_distance, h.error, h.norm_squared, relative_to));
+            if (v.node.live())
+                push_node(v.id, v.node,
+                          bound_of(v.own, v.own_distance, h.error, h.norm_squared, relative_to));
         };
         DiskGraph graph(index_, cache, query_, sink);
         beam_.reset(list_size);
@@ -186,12 +200,13 @@ void VamanaScan::read_chain(const Result& chain) {
         std::push_heap(heap_.begin(), heap_.end(), farther);
         ++budget_;
     };
-    for (std::size_t i = 0; i < record.count; ++i) add({chain.bound, kNoPosting, chain.owner, chain.version, record.tids[i]});
+    for (std::size_t i = 0; i < record.count; ++i)
+        add({chain.bound, kNoPosting, chain.owner, chain.version, record.tids[i]});
     if (record.next != kNoPosting) add({chain.bound, record.next, chain.owner, chain.version, {}});
 }
 
-// Looks at every row. Keeps, as the next results, the nearest that follow sweep_from_, are nearer than `below` and were not
-// returned. False when there are none.
+// Looks at every row. Keeps, as the next results, the nearest that follow sweep_from_, are nearer than
+// `below` and were not returned. False when there are none.
 bool VamanaScan::sweep(double below) {
     sweep_below_ = below;
     const Meta meta = read_meta(index_);
@@ -215,7 +230,8 @@ bool VamanaScan::sweep(double below) {
             if (!read_posting(index_, chain.posting, {chain.owner, chain.version}, &record)) continue;
             for (std::size_t t = 0; t < record.count; ++t)
                 keep_window({chain.bound, kNoPosting, chain.owner, chain.version, record.tids[t]});
-            if (record.next != kNoPosting) chains.push_back({chain.bound, record.next, chain.owner, chain.version, {}});
+            if (record.next != kNoPosting)
+                chains.push_back({chain.bound, record.next, chain.owner, chain.version, {}});
         }
         chains.clear();
     }
@@ -284,8 +300,10 @@ IndexScanDesc vamana_begin_scan(Relation index, int keys, int orderbys) {
     state->scan = make_in<VamanaScan>(state->context, index, state->context);
     state->order_types[0] = FLOAT8OID;
     scan->opaque = state;
-    scan->xs_orderbyvals = static_cast<Datum*>(palloc0(sizeof(Datum) * static_cast<std::size_t>(std::max(orderbys, 1))));
-    scan->xs_orderbynulls = static_cast<bool*>(palloc0(sizeof(bool) * static_cast<std::size_t>(std::max(orderbys, 1))));
+    scan->xs_orderbyvals =
+        static_cast<Datum*>(palloc0(sizeof(Datum) * static_cast<std::size_t>(std::max(orderbys, 1))));
+    scan->xs_orderbynulls =
+        static_cast<bool*>(palloc0(sizeof(bool) * static_cast<std::size_t>(std::max(orderbys, 1))));
     return scan;
 }
 
@@ -299,7 +317,8 @@ bool vamana_get_tuple(IndexScanDesc scan, ScanDirection) {
     auto* state = static_cast<ScanState*>(scan->opaque);
     if (!state->ready) {
         if (scan->numberOfOrderBys == 0)
-            ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("cannot scan vamana index without order"));
+            ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("cannot scan vamana index without order"));
         // See scan.hpp: without a pin only an MVCC snapshot tells whether a remembered row is still the same.
         if (!IsMVCCSnapshot(scan->xs_snapshot))
             ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -323,7 +342,8 @@ bool vamana_get_tuple(IndexScanDesc scan, ScanDirection) {
     scan->xs_heaptid = item_pointer(tid);
     scan->xs_recheck = false;
     const bool null = (scan->orderByData[0].sk_flags & SK_ISNULL) != 0;
-    IndexOrderByDistance distance{state->scan->undefined() ? std::numeric_limits<double>::quiet_NaN() : bound, null};
+    IndexOrderByDistance distance{state->scan->undefined() ? std::numeric_limits<double>::quiet_NaN() : bound,
+                                  null};
     index_store_float8_orderby_distances(scan, state->order_types, &distance, !null);
     return true;
 }

@@ -1,10 +1,10 @@
-// Index scans. A scan answers in rounds, each complete in itself: a search with the list size, then, as the executor wants
-// more rows, with four times that, and at last a sweep over all nodes, so that every row is returned before the
-// scan ends. Rows come in the order of a lower bound of their distance; the executor fetches them anyway, computes the
-// true distance and puts the last few in exact order (xs_recheckorderby).
+// Index scans. A scan answers in rounds, each complete in itself: a search with the list size, then, as the
+// executor wants more rows, with four times that, and at last a sweep over all nodes, so that every row is
+// returned before the scan ends. Rows come in the order of a lower bound of their distance; the executor
+// fetches them anyway, computes the true distance and puts the last few in exact order (xs_recheckorderby).
 //
-// A scan holds no pin and no lock between calls. Heap rows that it remembers may be removed and their places reused by rows
-// that its snapshot does not see: that is why it must have an MVCC snapshot.
+// A scan holds no pin and no lock between calls. Heap rows that it remembers may be removed and their places
+// reused by rows that its snapshot does not see: that is why it must have an MVCC snapshot.
 #pragma once
 
 #include "am/options.hpp"
@@ -49,7 +49,8 @@ class VamanaScan {
     void sweep_page(Page page, BlockNumber block, std::pmr::vector<Result>& chains);
     void collect_pending(const Meta& meta);
     void keep_window(const Result& result);
-    double bound_of(const StoredVector& own, float l2, float error, float norm_squared, const float* relative_to) const;
+    double bound_of(const StoredVector& own, float l2, float error, float norm_squared,
+                    const float* relative_to) const;
     void push_node(NodeId id, const ConstNode& node, double bound);
     void push(const Result& result);
     bool pop(Result* result);
@@ -70,11 +71,11 @@ class VamanaScan {
     std::uint32_t prepared_for_ = 0;         // the training that query_ was prepared for
     bool prepared_ = false;
     std::size_t list_size_ = 0;
-    std::size_t budget_ = 0;         // results that this round may still return
-    std::size_t visited_ = 0;        // nodes, over all rounds
+    std::size_t budget_ = 0;   // results that this round may still return
+    std::size_t visited_ = 0;  // nodes, over all rounds
     double last_bound_ = 0;
-    double sweep_start_ = 0;         // bounds below it were for earlier rounds to find
-    Result sweep_from_{};            // sweeps keep what follows this
+    double sweep_start_ = 0;  // bounds below it were for earlier rounds to find
+    Result sweep_from_{};     // sweeps keep what follows this
     double sweep_below_ = 0;
     std::size_t window_ = 0;
 };

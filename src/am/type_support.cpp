@@ -8,14 +8,18 @@ namespace {
 
 constexpr int kMostDims = 16000;
 
-VectorView float_view(Datum value) { return vector_of<float>(value)->view(); }
+VectorView float_view(Datum value) {
+    return vector_of<float>(value)->view();
+}
 
 constexpr TypeSupport kL2Support = {Metric::kL2, kMostDims, float_view};
 constexpr TypeSupport kInnerProductSupport = {Metric::kInnerProduct, kMostDims, float_view};
 constexpr TypeSupport kCosineSupport = {Metric::kCosine, kMostDims, float_view};
 constexpr TypeSupport kL1Support = {Metric::kL1, kMostDims, float_view};
 
-Datum returned_support(const TypeSupport& support) { return PointerGetDatum(&support); }
+Datum returned_support(const TypeSupport& support) {
+    return PointerGetDatum(&support);
+}
 
 }  // namespace
 

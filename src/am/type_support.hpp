@@ -1,5 +1,5 @@
-// What the access method must know of an operator class: its metric, and how to see a column's value as floats. Support
-// function 1 of every vamana operator class returns a pointer to one of these.
+// What the access method must know of an operator class: its metric, and how to see a column's value as
+// floats. Support function 1 of every vamana operator class returns a pointer to one of these.
 #pragma once
 
 #include "pg/datum.hpp"

@@ -1,6 +1,7 @@
-// VACUUM: heap rows that are gone leave the pending area and the nodes; a node without rows becomes a tombstone, still walked but
-// never returned; when tombstones are more than a few per cent, the graph is repaired around them and their slots freed. Pending
-// rows are merged on the way. The merge lock is taken in slices.
+// VACUUM: heap rows that are gone leave the pending area and the nodes; a node without rows becomes a
+// tombstone, still walked but never returned; when tombstones are more than a few per cent, the graph is
+// repaired around them and their slots freed. Pending rows are merged on the way. The merge lock is taken in
+// slices.
 #include "am/callbacks.hpp"
 #include "am/merge.hpp"
 #include "am/merge_lock.hpp"
@@ -11,10 +12,12 @@
 namespace vecidx {
 namespace {
 
-constexpr BlockNumber kSlice = 64;            // pages a hold of the merge lock
-constexpr std::uint32_t kRepairShare = 20;    // repair once one node in so many is dead
+constexpr BlockNumber kSlice = 64;          // pages a hold of the merge lock
+constexpr std::uint32_t kRepairShare = 20;  // repair once one node in so many is dead
 
-void poll() { vacuum_delay(); }
+void poll() {
+    vacuum_delay();
+}
 
 class Sweep {
   public:
@@ -50,7 +53,8 @@ class Sweep {
         }
     }
 
-    // Removes dead rows from a pending page, and then their vectors kept apart, which nobody can look up any more.
+    // Removes dead rows from a pending page, and then their vectors kept apart, which nobody can look up any
+    // more.
     void compact(BlockNumber block) {
         BlockNumber apart[kPageBytes / sizeof(PendingEntry)];
         std::size_t apart_count = 0;
@@ -101,7 +105,8 @@ class Sweep {
         const Page page = BufferGetPage(buffer);
         if (!PageIsNew(page)) {
             check_page(index_, block, page);
-            for (std::size_t slot = 0; page_kind(page) == PageKind::kNode && slot < meta_.shape.nodes_per_page; ++slot) {
+            for (std::size_t slot = 0;
+                 page_kind(page) == PageKind::kNode && slot < meta_.shape.nodes_per_page; ++slot) {
                 const ConstNode node = node_in(meta_.shape, page, slot);
                 if (node.live()) findings[count++] = {slot, node.header(), false};
             }
@@ -112,14 +117,17 @@ class Sweep {
         if (!any) return;
         with_write(index_, block, PageKind::kNode, [&](Page target) {
             for (std::size_t i = 0; i < count; ++i)
-                if (findings[i].changed) node_in(meta_.shape, target, findings[i].slot).header() = findings[i].header;
+                if (findings[i].changed)
+                    node_in(meta_.shape, target, findings[i].slot).header() = findings[i].header;
         });
     }
 
-    // Removes a node's dead rows from the copy of its header and from its chain. True when the header changed.
+    // Removes a node's dead rows from the copy of its header and from its chain. True when the header
+    // changed.
     bool sweep_node(BlockNumber block, Finding& finding) {
         NodeHeader& h = finding.header;
-        HeapTid* end = std::remove_if(h.tids, h.tids + h.tid_count, [this](const HeapTid& tid) { return dead(tid); });
+        HeapTid* end =
+            std::remove_if(h.tids, h.tids + h.tid_count, [this](const HeapTid& tid) { return dead(tid); });
         const auto kept = static_cast<std::uint8_t>(end - h.tids);
         RowCount rows{static_cast<double>(kept), static_cast<double>(h.tid_count - kept)};
         finding.changed = kept < h.tid_count;
@@ -170,7 +178,8 @@ IndexBulkDeleteResult* vamana_vacuum_cleanup(IndexVacuumInfo* info, IndexBulkDel
     }
     merge_pending(info->index);
     const Meta meta = read_meta(info->index);
-    if (meta.tombstones > 0 && meta.tombstones >= meta.node_count / kRepairShare) repair_graph(info->index, poll);
+    if (meta.tombstones > 0 && meta.tombstones >= meta.node_count / kRepairShare)
+        repair_graph(info->index, poll);
     IndexFreeSpaceMapVacuum(info->index);
     stats->num_pages = RelationGetNumberOfBlocks(info->index);
     return stats;

@@ -34,7 +34,8 @@ NodeLayout NodeLayout::make(std::size_t padded, std::size_t code_dims, unsigned 
 
 namespace {
 
-// By default a node has 64 edges, or 48 where one more node then shares a page: a third less space for 3 to 30 % more hops.
+// By default a node has 64 edges, or 48 where one more node then shares a page: a third less space for 3 to
+// 30 % more hops.
 constexpr std::size_t kDefaultDegree = 64;
 constexpr std::size_t kSmallerDegree = 48;
 constexpr std::size_t kLeastDegree = 32;
@@ -46,9 +47,11 @@ unsigned default_bits(std::size_t padded) {
 std::size_t default_degree(std::size_t padded, unsigned bits, std::size_t page_bytes) {
     if (padded > kMaxCodeDims) return kDefaultDegree;
     const auto nodes = [&](std::size_t degree) {
-        return page_bytes / NodeLayout::make(padded, padded, bits, degree, OwnFormat::kF16, OwnPlace::kInline).size;
+        return page_bytes /
+               NodeLayout::make(padded, padded, bits, degree, OwnFormat::kF16, OwnPlace::kInline).size;
     };
-    return nodes(kSmallerDegree) > nodes(kDefaultDegree) && nodes(kDefaultDegree) > 0 ? kSmallerDegree : kDefaultDegree;
+    return nodes(kSmallerDegree) > nodes(kDefaultDegree) && nodes(kDefaultDegree) > 0 ? kSmallerDegree
+                                                                                      : kDefaultDegree;
 }
 
 // The largest degree up to `degree` with which the node fits; 0 when none does.

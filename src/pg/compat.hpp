@@ -38,7 +38,8 @@ inline void count_index_scan(IndexScanDesc scan) {
 #endif
 }
 
-// Tells the planner to take a path only when there is no other: since 18 by a count, before by an infinite cost alone.
+// Tells the planner to take a path only when there is no other: since 18 by a count, before by an infinite
+// cost alone.
 inline void disable_path(IndexPath* path) {
 #if PG_VERSION_NUM >= 180000
     path->path.disabled_nodes = 2;

@@ -6,10 +6,12 @@ namespace vecidx {
 void read_apart(Relation index, const NodeLayout& layout, BlockNumber block, void* halves) {
     const std::size_t total = stored_bytes(OwnFormat::kF16, layout.padded);
     for (std::size_t at = 0; at < total; at += kPageBytes) {
-        if (block == InvalidBlockNumber) report_corruption(index, kMetaBlock, "A vector's chain is too short.");
+        if (block == InvalidBlockNumber)
+            report_corruption(index, kMetaBlock, "A vector's chain is too short.");
         block = with_read(index, block, [&](Page page) {
             check_kind(index, block, page, PageKind::kVector);
-            std::memcpy(static_cast<char*>(halves) + at, page_contents(page), std::min(kPageBytes, total - at));
+            std::memcpy(static_cast<char*>(halves) + at, page_contents(page),
+                        std::min(kPageBytes, total - at));
             return page_tail(page).next;
         });
     }
@@ -143,7 +145,8 @@ std::uint32_t take_record(PageChange& change, Meta* meta, Page* page) {
     return static_cast<std::uint32_t>(block * kPostingsPerPage + slot);
 }
 
-std::uint32_t write_record(Relation index, PostingOwner owner, std::uint32_t next, std::span<const HeapTid> tids) {
+std::uint32_t write_record(Relation index, PostingOwner owner, std::uint32_t next,
+                           std::span<const HeapTid> tids) {
     PageChange change(index);
     Meta* meta = page_contents<Meta>(change.edit(kMetaBlock, PageKind::kMeta));
     Page page;
@@ -191,11 +194,13 @@ KnownRows known_rows(Relation index, PostingOwner owner, const NodeHeader& heade
 std::uint32_t write_postings(Relation index, PostingOwner owner, std::span<const HeapTid> tids) {
     std::uint32_t record = kNoPosting;
     for (std::size_t at = 0; at < tids.size(); at += kPostingTids)
-        record = write_record(index, owner, record, tids.subspan(at, std::min(kPostingTids, tids.size() - at)));
+        record =
+            write_record(index, owner, record, tids.subspan(at, std::min(kPostingTids, tids.size() - at)));
     return record;
 }
 
-void add_tids(Relation index, const IndexShape& shape, NodeId id, std::span<const HeapTid> tids, float error) {
+void add_tids(Relation index, const IndexShape& shape, NodeId id, std::span<const HeapTid> tids,
+              float error) {
     const BlockNumber block = block_of(shape, id);
     const std::size_t slot = slot_of(shape, id);
     const NodeHeader header = with_read(index, block, [&](Page page) {
@@ -206,7 +211,8 @@ void add_tids(Relation index, const IndexShape& shape, NodeId id, std::span<cons
     const KnownRows known = known_rows(index, owner, header);
     auto* fresh = static_cast<HeapTid*>(palloc(std::max<std::size_t>(tids.size(), 1) * sizeof(HeapTid)));
     const std::size_t count = static_cast<std::size_t>(
-        std::copy_if(tids.begin(), tids.end(), fresh, [&known](HeapTid tid) { return !known.holds(tid); }) - fresh);
+        std::copy_if(tids.begin(), tids.end(), fresh, [&known](HeapTid tid) { return !known.holds(tid); }) -
+        fresh);
     std::size_t at = std::min(count, kInlineTids - header.tid_count);
     const std::size_t inline_rows = at;
     if (known.roomy != kNoPosting && at < count)

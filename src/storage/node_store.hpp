@@ -1,5 +1,6 @@
-// Nodes in pages: reading one by id, allocating slots, and the heap rows of a node, inline and in its posting chain.
-// Writers hold the index's merge lock (am/merge_lock.hpp), so there is one at a time; readers may be many.
+// Nodes in pages: reading one by id, allocating slots, and the heap rows of a node, inline and in its posting
+// chain. Writers hold the index's merge lock (am/merge_lock.hpp), so there is one at a time; readers may be
+// many.
 #pragma once
 
 #include "storage/meta.hpp"
@@ -37,7 +38,8 @@ BlockNumber write_apart(Relation index, const NodeLayout& layout, const void* ha
 // Frees the pages of an own vector kept apart.
 void free_apart(Relation index, BlockNumber block);
 
-// Takes `count` free node slots: first those on the free list, then new pages. Slots stay unused until a node is written.
+// Takes `count` free node slots: first those on the free list, then new pages. Slots stay unused until a node
+// is written.
 void allocate_nodes(Relation index, std::size_t count, NodeId* ids);
 
 // Puts a page on the list of pages with free node slots unless it is there.
@@ -46,7 +48,8 @@ void list_free_nodes(Relation index, BlockNumber block);
 // Adds heap rows to a node, those that are not there yet. `error` widens the node's error bound.
 void add_tids(Relation index, const IndexShape& shape, NodeId id, std::span<const HeapTid> tids, float error);
 
-// One record of a node's posting chain, copied out. False when it is no longer of that node (then the chain ends).
+// One record of a node's posting chain, copied out. False when it is no longer of that node (then the chain
+// ends).
 struct PostingOwner {
     NodeId id;
     std::uint16_t version;
@@ -66,7 +69,9 @@ RowCount remove_postings(Relation index, std::uint32_t record, PostingOwner owne
 // Frees a node's chain.
 void free_postings(Relation index, std::uint32_t record, PostingOwner owner);
 
-inline BlockNumber posting_block(std::uint32_t record) { return record / kPostingsPerPage; }
+inline BlockNumber posting_block(std::uint32_t record) {
+    return record / kPostingsPerPage;
+}
 inline PostingRecord& posting_in(Page page, std::uint32_t record) {
     return page_contents<PostingRecord>(page)[record % kPostingsPerPage];
 }
