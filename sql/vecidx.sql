@@ -455,3 +455,24 @@ CREATE OPERATOR CLASS vector_l1_ops
 	FUNCTION 1 vamana_vector_l1_support(internal);
 COMMENT ON OPERATOR CLASS vector_l1_ops USING vamana IS
 	'taxicab distance, ORDER BY embedding <+> query';
+
+-- Looking after a vamana index.
+
+CREATE FUNCTION vamana_check(index regclass, heapallindexed boolean DEFAULT false) RETURNS void
+	AS 'MODULE_PATHNAME', 'vecidx_vamana_check' LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION vamana_check(regclass, boolean) IS
+	'verifies an index, and with heapallindexed that every row of its table is in it; an error names the damage';
+
+CREATE FUNCTION vamana_stats(index regclass,
+	OUT metric text, OUT dims integer, OUT format_version integer, OUT max_degree integer, OUT code_bits integer,
+	OUT own_vector text, OUT nodes bigint, OUT tombstones bigint, OUT rows bigint, OUT pending_rows bigint,
+	OUT pending_pages integer, OUT pages bigint, OUT free_node_slots bigint, OUT posting_pages bigint,
+	OUT mean_degree double precision, OUT centroids integer, OUT node_bytes integer, OUT nodes_per_page integer)
+	AS 'MODULE_PATHNAME', 'vecidx_vamana_stats' LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION vamana_stats(regclass) IS
+	'what an index holds and how it is laid out; reads all of it';
+
+CREATE FUNCTION vamana_merge(index regclass) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'vecidx_vamana_merge' LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION vamana_merge(regclass) IS
+	'takes the pending rows of an index into its graph; returns their number';

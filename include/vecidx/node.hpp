@@ -88,6 +88,8 @@ struct NodeLayout {
     std::size_t blocks_of(std::size_t edges) const { return ceil_div<std::size_t>(edges, kBlockLanes); }
     std::size_t plane_bytes() const { return code_dims / 8u; }
     std::size_t code_bytes() const { return bits * plane_bytes(); }
+
+    friend bool operator==(const NodeLayout&, const NodeLayout&) = default;
 };
 
 // What the layout may choose from; 0 means by dimension.

@@ -15,4 +15,13 @@ void with_merge_lock(Relation index, Fn fn) {
     UnlockPage(index, kMetaBlock, ExclusiveLock);
 }
 
+// Runs fn(), which only reads, while no merge and no vacuum writes. A standby, where both are replayed, has no such lock.
+template <typename Fn>
+void without_merges(Relation index, Fn fn) {
+    const bool lockable = !RecoveryInProgress();
+    if (lockable) LockPage(index, kMetaBlock, ShareLock);
+    fn();
+    if (lockable) UnlockPage(index, kMetaBlock, ShareLock);
+}
+
 }  // namespace vecidx

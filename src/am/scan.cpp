@@ -246,6 +246,7 @@ void VamanaScan::sweep_page(Page page, BlockNumber block, std::pmr::vector<Resul
     for (std::size_t slot = 0; slot < shape_.nodes_per_page; ++slot) {
         const ConstNode node = node_in(shape_, page, slot);
         if (!node.live()) continue;
+        check_node(index_, block, node);
         ++visited_;
         const NodeHeader& h = node.header();
         double bound = 0;
@@ -340,6 +341,11 @@ bool vamana_get_tuple(IndexScanDesc scan, ScanDirection) {
     double bound;
     if (!state->scan->next(&tid, &bound)) return false;
     scan->xs_heaptid = item_pointer(tid);
+    // The heap would take an impossible block for a request to grow.
+    if (!ItemPointerIsValid(&scan->xs_heaptid) || ItemPointerGetBlockNumber(&scan->xs_heaptid) == InvalidBlockNumber)
+        ereport(ERROR, errcode(ERRCODE_INDEX_CORRUPTED),
+                errmsg("index \"%s\" leads to an impossible heap row", RelationGetRelationName(scan->indexRelation)),
+                errhint("Please REINDEX it."));
     scan->xs_recheck = false;
     const bool null = (scan->orderByData[0].sk_flags & SK_ISNULL) != 0;
     IndexOrderByDistance distance{state->scan->undefined() ? std::numeric_limits<double>::quiet_NaN() : bound,

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 namespace vecidx {
 namespace {
@@ -206,7 +207,8 @@ float fill_entries(const float* q, float inverse, std::uint8_t* entries) {
 
 void QueryCode::prepare(const Codebook& book, const float* q) {
     const Kernels& k = kernels();
-    terms_.resize(book.centroid_count);
+    // One for every value of a centroid's byte: a damaged edge finds one too.
+    terms_.resize(std::size_t{std::numeric_limits<std::uint8_t>::max()} + 1);
     for (std::size_t i = 0; i < book.centroid_count; ++i)
         terms_[i] = k.l2_squared(q, book.centroid(i), book.padded);
 

@@ -54,5 +54,19 @@ inline void vacuum_delay() {
     vacuum_delay_point(false);
 #else
     vacuum_delay_point();
+
+// Whether the current user owns a relation, or is superuser.
+inline bool owns_relation(Oid relation) {
+#if PG_VERSION_NUM >= 160000
+    return object_ownercheck(RelationRelationId, relation, GetUserId());
+#else
+    return pg_class_ownercheck(relation, GetUserId());
+#endif
+}
+
+// For running code of a table's owner: since 17, names without a schema are Postgres's own.
+inline void restrict_search_path() {
+#if PG_VERSION_NUM >= 170000
+    RestrictSearchPath();
 #endif
 }

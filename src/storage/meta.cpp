@@ -3,11 +3,26 @@
 
 #include <bit>
 
+#include "vecidx/rotation.hpp"
+#include "vecidx/space.hpp"
+
 namespace vecidx {
 namespace {
 
 constexpr std::size_t kFloatsPerPage = kPageBytes / sizeof(float);
 constexpr std::uint32_t kMostHints = 1u << 20;
+
+// Whether everything that is computed from a shape stays within its page.
+bool is_sane(const IndexShape& s) {
+    const NodeLayout& l = s.layout;
+    const bool known = s.metric <= Metric::kL1 && s.node_form == NodeForm::kInline && s.rotation_version == kRotationVersion &&
+                       l.own_format <= OwnFormat::kI8 && l.own_place <= OwnPlace::kApart;
+    return known && s.dims > 0 && l.padded == Space(s.metric, s.dims).padded &&
+           (l.bits == 1 || l.bits == 2 || l.bits == 4) && l.code_dims > 0 && l.code_dims % 16 == 0 &&
+           l.code_dims <= std::min<std::size_t>(l.padded, kMaxCodeDims) && l.degree > 0 && l.degree % kBlockLanes == 0 &&
+           l == NodeLayout::make(l.padded, l.code_dims, l.bits, l.degree, l.own_format, l.own_place) &&
+           s.nodes_per_page > 0 && s.nodes_per_page * l.size <= kPageBytes;
+}
 
 void check_meta(Relation index, Page page) {
     check_kind(index, kMetaBlock, page, PageKind::kMeta);
@@ -18,6 +33,8 @@ void check_meta(Relation index, Page page) {
                 errmsg("index \"%s\" has format version %u, this vecidx reads version %u",
                        RelationGetRelationName(index), meta->version, kFormatVersion),
                 errhint("Please REINDEX it."));
+    if (!is_sane(meta->shape) || meta->centroid_count > kMaxCentroids)
+        report_corruption(index, kMetaBlock, "The metapage's description of the index makes no sense.");
 }
 
 void read_geometry(Relation index, BlockNumber block, float* floats, std::size_t count) {

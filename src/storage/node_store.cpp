@@ -111,11 +111,15 @@ void list_free_nodes(Relation index, BlockNumber block) {
 }
 
 bool read_posting(Relation index, std::uint32_t record, PostingOwner owner, PostingRecord* out) {
+    CHECK_FOR_INTERRUPTS();
     const BlockNumber block = posting_block(record);
     return with_read(index, block, [&](Page page) {
         if (page_kind(page) != PageKind::kPosting) return false;
         *out = posting_in(page, record);
-        return is_of(*out, owner);
+        if (!is_of(*out, owner)) return false;
+        if (out->count > kPostingTids) report_corruption(index, block, "A posting record says that it has more rows than fit.");
+        if (out->next == record) report_corruption(index, block, "A posting record leads to itself.");
+        return true;
     });
 }
 
@@ -205,6 +209,7 @@ void add_tids(Relation index, const IndexShape& shape, NodeId id, std::span<cons
     const std::size_t slot = slot_of(shape, id);
     const NodeHeader header = with_read(index, block, [&](Page page) {
         check_kind(index, block, page, PageKind::kNode);
+        check_node(index, block, node_in(shape, page, slot));
         return node_in(shape, page, slot).header();
     });
     const PostingOwner owner{id, header.version};

@@ -12,6 +12,13 @@ inline Node node_in(const IndexShape& shape, Page page, std::size_t slot) {
     return {shape.layout, page_contents(page) + slot * shape.layout.size};
 }
 
+// Error (index_corrupted) unless what a node's header counts is within the node. Cheap: for every node that is read.
+inline void check_node(Relation index, BlockNumber block, const ConstNode& node) {
+    const NodeHeader& h = node.header();
+    if (h.degree > node.layout().degree || h.tid_count > kInlineTids)
+        report_corruption(index, block, "A node says that it has more edges or rows than fit.");
+}
+
 // Lends a node, share locked, to fn(ConstNode). False, and no call, where the slot holds no node: a stale id.
 template <typename Fn>
 bool with_node(Relation index, IndexCache* cache, NodeId id, Fn fn) {
@@ -24,7 +31,10 @@ bool with_node(Relation index, IndexCache* cache, NodeId id, Fn fn) {
     const bool is_node = page_kind(page) == PageKind::kNode;
     const ConstNode node = node_in(shape, page, slot_of(shape, id));
     const bool used = is_node && node.used();
-    if (used) fn(node);
+    if (used) {
+        check_node(index, block, node);
+        fn(node);
+    }
     UnlockReleaseBuffer(buffer);
     return used;
 }
@@ -48,8 +58,8 @@ void list_free_nodes(Relation index, BlockNumber block);
 // Adds heap rows to a node, those that are not there yet. `error` widens the node's error bound.
 void add_tids(Relation index, const IndexShape& shape, NodeId id, std::span<const HeapTid> tids, float error);
 
-// One record of a node's posting chain, copied out. False when it is no longer of that node (then the chain
-// ends).
+// One record of a node's posting chain, copied out; call it with nothing locked, or interrupts wait. False
+// when it is no longer of that node (then the chain ends).
 struct PostingOwner {
     NodeId id;
     std::uint16_t version;

@@ -36,12 +36,20 @@ class PendingPage {
     std::size_t width_;
 };
 
+// Error (index_corrupted) unless a pending page's entries are all within it.
+inline void check_pending_page(Relation index, const NodeLayout& layout, BlockNumber block, Page page) {
+    check_kind(index, block, page, PageKind::kPending);
+    if (page_tail(page).count > pending_entries_per_page(layout))
+        report_corruption(index, block, "The page says that it has more pending rows than fit.");
+}
+
 // Lends every pending page, oldest first, share locked, to fn(block, PendingPage); pages appended meanwhile
 // are seen too, and a page may be lent twice when a merge overtakes the reader. `poll` is called between
-// pages, nothing locked.
+// pages, nothing locked. Error (index_corrupted) when the chain is broken.
 template <typename Fn, typename Poll>
 void for_each_pending(Relation index, const IndexShape& shape, BlockNumber head, Fn fn, Poll poll) {
     std::uint32_t last_sequence = 0;
+    std::uint32_t first_sequence = 0;  // of the head at the last start
     bool started = false;
     for (BlockNumber block = head; block != InvalidBlockNumber;) {
         poll();
@@ -50,6 +58,11 @@ void for_each_pending(Relation index, const IndexShape& shape, BlockNumber head,
             const PageTail& tail = page_tail(page);
             overtaken = tail.kind != PageKind::kPending || (started && tail.sequence != last_sequence + 1);
             if (overtaken) return InvalidBlockNumber;
+            check_pending_page(index, shape.layout, block, page);
+            // A reader is overtaken only when the head has moved on.
+            if (!started && tail.sequence == first_sequence)
+                report_corruption(index, block, "The chain of pending pages that begins here is broken.");
+            if (!started) first_sequence = tail.sequence;
             last_sequence = tail.sequence;
             started = true;
             fn(block, PendingPage(shape.layout, page));
