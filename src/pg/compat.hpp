@@ -54,6 +54,8 @@ inline void vacuum_delay() {
     vacuum_delay_point(false);
 #else
     vacuum_delay_point();
+#endif
+}
 
 // Whether the current user owns a relation, or is superuser.
 inline bool owns_relation(Oid relation) {
