@@ -7,8 +7,8 @@ namespace vecidx {
 
 // Who may call.
 enum class Allowed {
-    kOwner,        // the index's owner and superusers
-    kStatistics,   // also members of pg_stat_scan_tables
+    kOwner,       // the index's owner and superusers
+    kStatistics,  // also members of pg_stat_scan_tables
 };
 
 struct OpenIndex {
@@ -17,8 +17,9 @@ struct OpenIndex {
     LOCKMODE mode;
 };
 
-// Opens a vamana index under `mode`, after its table under AccessShareLock. ERROR when it is another kind of relation, is
-// not valid, is temporary and another session's, cannot be read during recovery, or the user is not allowed to.
+// Opens a vamana index under `mode`, after its table under AccessShareLock. ERROR when it is another kind of
+// relation, is not valid, is temporary and another session's, cannot be read during recovery, or the user is
+// not allowed to.
 OpenIndex open_index(Oid index, LOCKMODE mode, Allowed allowed);
 
 // Closes both and gives the locks back.

@@ -12,7 +12,8 @@ namespace {
 constexpr std::size_t kFloatsPerPage = kPageBytes / sizeof(float);
 
 const char* kind_name(PageKind kind) {
-    constexpr const char* kNames[] = {"empty", "meta", "codebook", "node", "pending", "posting", "vector", "free"};
+    constexpr const char* kNames[] = {"empty",   "meta",    "codebook", "node",
+                                      "pending", "posting", "vector",   "free"};
     const auto i = static_cast<std::size_t>(kind);
     return i < std::size(kNames) ? kNames[i] : "unknown";
 }
@@ -29,13 +30,31 @@ bool all_finite(const float* floats, std::size_t count) {
 }  // namespace
 
 IndexCheck::IndexCheck(Relation index, MemoryContext context)
-    : index_(index), memory_(context), meta_(read_meta(index)), shape_(meta_.shape), layout_(shape_.layout),
-      space_(shape_.metric, shape_.dims), replayed_(RecoveryInProgress() ? GetXLogReplayRecPtr(nullptr) : InvalidXLogRecPtr),
-      block_count_(RelationGetNumberOfBlocks(index)), strategy_(GetAccessStrategy(BAS_BULKREAD)), floats_(&memory_),
-      z_(layout_.padded, &memory_), other_z_(layout_.padded, &memory_), page_(BLCKSZ, &memory_),
-      chain_page_(BLCKSZ, &memory_), halves_(stored_bytes(OwnFormat::kF16, layout_.padded), &memory_),
-      code_(layout_.code_bytes(), &memory_), targets_(&memory_), blocks_(block_count_, &memory_), slots_(&memory_),
-      fingerprints_(&memory_), parents_(&memory_), further_pins_(&memory_), rows_(&memory_), postings_(&memory_), apart_(&memory_) {}
+    : index_(index),
+      memory_(context),
+      meta_(read_meta(index)),
+      shape_(meta_.shape),
+      layout_(shape_.layout),
+      space_(shape_.metric, shape_.dims),
+      replayed_(RecoveryInProgress() ? GetXLogReplayRecPtr(nullptr) : InvalidXLogRecPtr),
+      block_count_(RelationGetNumberOfBlocks(index)),
+      strategy_(GetAccessStrategy(BAS_BULKREAD)),
+      floats_(&memory_),
+      z_(layout_.padded, &memory_),
+      other_z_(layout_.padded, &memory_),
+      page_(BLCKSZ, &memory_),
+      chain_page_(BLCKSZ, &memory_),
+      halves_(stored_bytes(OwnFormat::kF16, layout_.padded), &memory_),
+      code_(layout_.code_bytes(), &memory_),
+      targets_(&memory_),
+      blocks_(block_count_, &memory_),
+      slots_(&memory_),
+      fingerprints_(&memory_),
+      parents_(&memory_),
+      further_pins_(&memory_),
+      rows_(&memory_),
+      postings_(&memory_),
+      apart_(&memory_) {}
 
 void IndexCheck::check_structure() {
     check_meta();
@@ -73,7 +92,8 @@ bool IndexCheck::replayed_since_start() {
 void IndexCheck::fail(BlockNumber block, const char* detail) {
     if (replayed_since_start())
         ereport(ERROR, errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-                errmsg("index \"%s\" was changed by replay while it was checked", RelationGetRelationName(index_)),
+                errmsg("index \"%s\" was changed by replay while it was checked",
+                       RelationGetRelationName(index_)),
                 errhint("Check again, or pause replay with pg_wal_replay_pause() meanwhile."));
     report_corruption(index_, block, detail);
 }
@@ -97,7 +117,8 @@ Page IndexCheck::read(BlockNumber block, std::byte* into, PageKind kind) {
     const Page page = read(block, into);
     const PageKind found = PageIsNew(page) ? PageKind{} : page_kind(page);
     if (found != kind)
-        fail(block, psprintf("Another page leads to it as a %s page, but it is %s.", kind_name(kind), kind_name(found)));
+        fail(block, psprintf("Another page leads to it as a %s page, but it is %s.", kind_name(kind),
+                             kind_name(found)));
     return page;
 }
 
@@ -105,16 +126,20 @@ void IndexCheck::check_tail(BlockNumber block, Page page) {
     if (PageGetSpecialSize(page) != MAXALIGN(sizeof(PageTail)) || page_tail(page).page_id != kPageId)
         fail(block, "The page is not one of a vamana index.");
     const PageTail& tail = page_tail(page);
-    if (tail.kind < PageKind::kMeta || tail.kind > PageKind::kFree || (tail.kind == PageKind::kMeta) != (block == kMetaBlock))
-        fail(block, psprintf("The page is of kind %u, which it cannot be.", static_cast<unsigned>(tail.kind)));
+    if (tail.kind < PageKind::kMeta || tail.kind > PageKind::kFree ||
+        (tail.kind == PageKind::kMeta) != (block == kMetaBlock))
+        fail(block,
+             psprintf("The page is of kind %u, which it cannot be.", static_cast<unsigned>(tail.kind)));
     if ((tail.flags & ~allowed_flags(tail.kind)) != 0)
-        fail(block, psprintf("The page has flags %u, which a %s page cannot have.", tail.flags, kind_name(tail.kind)));
+        fail(block, psprintf("The page has flags %u, which a %s page cannot have.", tail.flags,
+                             kind_name(tail.kind)));
     std::size_t used = kPageBytes;
     if (tail.kind == PageKind::kMeta) used = sizeof(Meta);
     if (tail.kind == PageKind::kFree) used = 0;
     if (tail.kind == PageKind::kCodebook || tail.kind == PageKind::kVector) used = tail.count;
     if (tail.kind == PageKind::kPending) used = tail.count * pending_entry_bytes(layout_);
-    if (used > kPageBytes) fail(block, psprintf("The page says that it holds %u things, which do not fit.", tail.count));
+    if (used > kPageBytes)
+        fail(block, psprintf("The page says that it holds %u things, which do not fit.", tail.count));
     const auto lower = reinterpret_cast<PageHeader>(page)->pd_lower;
     if (lower != MAXALIGN(SizeOfPageHeaderData) + used)
         fail(block, psprintf("The used part of the page ends at byte %u, but its contents at %zu.", lower,
@@ -125,7 +150,8 @@ void IndexCheck::check_tail(BlockNumber block, Page page) {
 void IndexCheck::check_meta() {
     read(kMetaBlock, page_.data());
     const Meta& m = meta_;
-    if (m.merging != 0 && m.merging != m.batch + 1) fail(kMetaBlock, "The merge that is under way is not the next one.");
+    if (m.merging != 0 && m.merging != m.batch + 1)
+        fail(kMetaBlock, "The merge that is under way is not the next one.");
     if (m.tombstones > m.node_count) fail(kMetaBlock, "There are more tombstones than nodes.");
     const bool graph = m.medoid != kNoNode, codebook = m.codebook != InvalidBlockNumber;
     if ((m.trained > 0) != graph || (m.trained > 0) != codebook || (m.trained > 0) != (m.centroid_count > 0))
@@ -144,14 +170,19 @@ void IndexCheck::check_codebook() {
         if (block == InvalidBlockNumber) fail(last, "The codebook's chain ends too early.");
         const Page page = read(block, page_.data(), PageKind::kCodebook);
         const std::size_t n = std::min(kFloatsPerPage, count - at);
-        if (page_tail(page).count != n * sizeof(float)) fail(block, "The page of the codebook has the wrong length.");
+        if (page_tail(page).count != n * sizeof(float))
+            fail(block, "The page of the codebook has the wrong length.");
         std::memcpy(floats_.data() + at, page_contents(page), n * sizeof(float));
         if (!all_finite(floats_.data() + at, n)) fail(block, "The codebook has a value that is not finite.");
         last = block;
         block = page_tail(page).next;
     }
     if (block != InvalidBlockNumber) fail(last, "The codebook's chain does not end.");
-    book_ = {layout_.padded, layout_.code_dims,    layout_.bits, meta_.centroid_count, floats_.data() + 2 * layout_.padded,
+    book_ = {layout_.padded,
+             layout_.code_dims,
+             layout_.bits,
+             meta_.centroid_count,
+             floats_.data() + 2 * layout_.padded,
              meta_.rescale_unit};
 }
 
@@ -178,11 +209,12 @@ void IndexCheck::check_posting_page(BlockNumber block, Page page) {
         if (records[i].count == kPostingFree) continue;
         ++in_use;
         if (records[i].count > kPostingTids)
-            fail(block, psprintf("Posting record %zu says that it has %u rows, at most %zu fit.", i, records[i].count,
-                                 kPostingTids));
+            fail(block, psprintf("Posting record %zu says that it has %u rows, at most %zu fit.", i,
+                                 records[i].count, kPostingTids));
     }
     if (in_use != page_tail(page).count)
-        fail(block, psprintf("%zu posting records are in use, but the page says %u.", in_use, page_tail(page).count));
+        fail(block, psprintf("%zu posting records are in use, but the page says %u.", in_use,
+                             page_tail(page).count));
 }
 
 // A list holds just the pages that say so, each once. Merges and vacuums alone change it.
@@ -221,8 +253,9 @@ Snapshot heap_snapshot(Relation index) {
     const Snapshot snapshot = RegisterSnapshot(GetTransactionSnapshot());
     if (IsolationUsesXactSnapshot() && index->rd_index->indcheckxmin &&
         !TransactionIdPrecedes(HeapTupleHeaderGetXmin(index->rd_indextuple->t_data), snapshot->xmin))
-        ereport(ERROR, errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-                errmsg("index \"%s\" is too new for the transaction's snapshot", RelationGetRelationName(index)));
+        ereport(
+            ERROR, errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+            errmsg("index \"%s\" is too new for the transaction's snapshot", RelationGetRelationName(index)));
     return snapshot;
 }
 
@@ -241,8 +274,9 @@ void check_heap(const OpenIndex& open, Snapshot snapshot, IndexCheck* check, Mem
     info->ii_Unique = false;
     const TableScanDesc scan = table_beginscan_strat(open.heap, snapshot, 0, nullptr, true, true);
     table_index_build_scan(open.heap, open.index, info, true, false, check_row, &state, scan);
-    elog(DEBUG1, "found %llu rows of table \"%s\" in index \"%s\"", static_cast<unsigned long long>(check->heap_rows()),
-         RelationGetRelationName(open.heap), RelationGetRelationName(open.index));
+    elog(DEBUG1, "found %llu rows of table \"%s\" in index \"%s\"",
+         static_cast<unsigned long long>(check->heap_rows()), RelationGetRelationName(open.heap),
+         RelationGetRelationName(open.index));
 
     AtEOXact_GUC(false, nest_level);
     SetUserIdAndSecContext(user, security);
@@ -250,7 +284,8 @@ void check_heap(const OpenIndex& open, Snapshot snapshot, IndexCheck* check, Mem
 
 void check_index(Oid oid, bool heapallindexed) {
     const OpenIndex open = open_index(oid, AccessShareLock, Allowed::kOwner);
-    const MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vamana check", ALLOCSET_DEFAULT_SIZES);
+    const MemoryContext context =
+        AllocSetContextCreate(CurrentMemoryContext, "vamana check", ALLOCSET_DEFAULT_SIZES);
     const MemoryContext old = MemoryContextSwitchTo(context);
     without_merges(open.index, [&] {
         const Snapshot snapshot = heapallindexed ? heap_snapshot(open.index) : nullptr;

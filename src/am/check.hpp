@@ -1,14 +1,14 @@
-// Verification of a whole index: that every page is well formed, that what one page says of another is so, and that the
-// heap's rows are in it. One object makes one check; the first damage found ends it with an ERROR (index_corrupted) that
-// names the block and, where there is one, the node.
+// Verification of a whole index: that every page is well formed, that what one page says of another is so,
+// and that the heap's rows are in it. One object makes one check; the first damage found ends it with an
+// ERROR (index_corrupted) that names the block and, where there is one, the node.
 //
-// Edges lead anywhere, so they are not followed: a first pass keeps a fingerprint of each node's code (64 bits), a second
-// compares what the edges say with it. Memory: 13 bytes a node slot and 16 a heap row.
+// Edges lead anywhere, so they are not followed: a first pass keeps a fingerprint of each node's code (64
+// bits), a second compares what the edges say with it. Memory: 13 bytes a node slot and 16 a heap row.
 //
-// Locks: the caller holds AccessShareLock on index and table, and no merge or vacuum runs (am/merge_lock.hpp). Inserts may:
-// they append to the pending area and take free pages, neither of which the check relies upon to stand still. On a standby
-// merges are replayed at any time; there damage that is found on pages replayed since the check began is reported as a
-// serialization failure: check again.
+// Locks: the caller holds AccessShareLock on index and table, and no merge or vacuum runs
+// (am/merge_lock.hpp). Inserts may: they append to the pending area and take free pages, neither of which the
+// check relies upon to stand still. On a standby merges are replayed at any time; there damage that is found
+// on pages replayed since the check began is reported as a serialization failure: check again.
 #pragma once
 
 #include "pg/memory.hpp"
@@ -27,7 +27,8 @@ class IndexCheck {
     // Everything but the heap.
     void check_structure();
 
-    // After check_structure: a heap row that is to be in the index. Its value is in the current memory context.
+    // After check_structure: a heap row that is to be in the index. Its value is in the current memory
+    // context.
     void check_heap_row(const HeapTid& tid, Datum value);
 
     std::uint64_t heap_rows() const { return heap_rows_; }
@@ -127,14 +128,14 @@ class IndexCheck {
     std::pmr::vector<std::byte> halves_;
     std::pmr::vector<std::uint8_t> code_;
     std::pmr::vector<NodeId> targets_;
-    std::pmr::vector<std::uint8_t> blocks_;          // BlockState by block
-    std::pmr::vector<std::uint8_t> slots_;           // SlotState by node
-    std::pmr::vector<std::uint64_t> fingerprints_;   // by node
-    std::pmr::vector<NodeId> parents_;               // by node: source of the pinned edge
-    std::pmr::vector<Pinned> further_pins_;          // of tombstones, to nodes that have another parent
+    std::pmr::vector<std::uint8_t> blocks_;         // BlockState by block
+    std::pmr::vector<std::uint8_t> slots_;          // SlotState by node
+    std::pmr::vector<std::uint64_t> fingerprints_;  // by node
+    std::pmr::vector<NodeId> parents_;              // by node: source of the pinned edge
+    std::pmr::vector<Pinned> further_pins_;         // of tombstones, to nodes that have another parent
     std::pmr::vector<RowPlace> rows_;
-    IdSet<std::uint32_t> postings_;                  // records that a node leads to
-    IdSet<std::uint32_t> apart_;                     // first blocks of vectors that have an owner
+    IdSet<std::uint32_t> postings_;  // records that a node leads to
+    IdSet<std::uint32_t> apart_;     // first blocks of vectors that have an owner
     std::uint32_t used_ = 0, tombstones_ = 0;
     std::uint64_t heap_rows_ = 0;
 };

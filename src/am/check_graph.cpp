@@ -41,16 +41,20 @@ void IndexCheck::check_node(NodeId id, const ConstNode& node) {
 
 void IndexCheck::check_header(NodeId id, const ConstNode& node) {
     const NodeHeader& h = node.header();
-    if ((h.flags & ~(kNodeUsed | kNodeTombstone)) != 0) fail_node(id, psprintf("has unknown flags %u", h.flags));
-    if (h.degree > layout_.degree) fail_node(id, psprintf("has degree %u, at most %u is possible", h.degree, layout_.degree));
-    if (h.tid_count > kInlineTids) fail_node(id, psprintf("says that it holds %u rows, at most %zu fit", h.tid_count, kInlineTids));
+    if ((h.flags & ~(kNodeUsed | kNodeTombstone)) != 0)
+        fail_node(id, psprintf("has unknown flags %u", h.flags));
+    if (h.degree > layout_.degree)
+        fail_node(id, psprintf("has degree %u, at most %u is possible", h.degree, layout_.degree));
+    if (h.tid_count > kInlineTids)
+        fail_node(id, psprintf("says that it holds %u rows, at most %zu fit", h.tid_count, kInlineTids));
     if (!node.live() && h.tid_count > 0) fail_node(id, "is a tombstone with rows");
-    if (h.batch > meta_.batch && !unfinished(h)) fail_node(id, psprintf("is of batch %u, which has not been", h.batch));
+    if (h.batch > meta_.batch && !unfinished(h))
+        fail_node(id, psprintf("is of batch %u, which has not been", h.batch));
     if (meta_.trained == 0 && !unfinished(h)) fail_node(id, "is in use, but the index has no graph");
     if (meta_.trained > 0 && h.centroid >= meta_.centroid_count)
         fail_node(id, psprintf("has centroid %u, there are %u", h.centroid, meta_.centroid_count));
-    if (!std::isfinite(h.unit) || h.unit <= 0 || !std::isfinite(h.error) || h.error < 0 || !std::isfinite(h.norm_squared) ||
-        h.norm_squared < 0)
+    if (!std::isfinite(h.unit) || h.unit <= 0 || !std::isfinite(h.error) || h.error < 0 ||
+        !std::isfinite(h.norm_squared) || h.norm_squared < 0)
         fail_node(id, "has a number out of range");
     const bool apart = h.own_block != kNoOwnBlock;
     if (layout_.own_place == OwnPlace::kInline && apart) fail_node(id, "has its vector both in it and apart");
@@ -106,7 +110,8 @@ bool IndexCheck::encodes(const ConstNode& node, const float* z) {
 std::uint64_t IndexCheck::fingerprint(const CodeFactors& factors, const std::uint8_t* code) const {
     std::uint32_t add;
     std::memcpy(&add, &factors.add, sizeof add);
-    const std::uint64_t seed = std::uint64_t{add} << 32 | std::uint32_t{factors.rescale} << 8 | factors.centroid;
+    const std::uint64_t seed =
+        std::uint64_t{add} << 32 | std::uint32_t{factors.rescale} << 8 | factors.centroid;
     return hash_bytes_extended(code, static_cast<int>(layout_.code_bytes()), seed);
 }
 
@@ -134,7 +139,8 @@ void IndexCheck::check_edges(NodeId id, const ConstNode& node) {
 void IndexCheck::check_edge(NodeId id, const ConstNode& node, std::size_t lane) {
     const NodeId to = node.ids()[lane];
     if (to == id) fail_node(id, "has an edge to itself");
-    if (to >= slots_.size()) fail_node(id, psprintf("has an edge to node %u, which is past the end of the index", to));
+    if (to >= slots_.size())
+        fail_node(id, psprintf("has an edge to node %u, which is past the end of the index", to));
     if ((slots_[to] & kUsed) == 0) {
         // Nodes of a batch lead to each other before all of them are written.
         if ((slots_[id] & kUnfinished) != 0) return;
@@ -146,8 +152,8 @@ void IndexCheck::check_edge(NodeId id, const ConstNode& node, std::size_t lane) 
     if (node.pinned(lane)) note_pin(id, to);
 }
 
-// A repair gives the children of a dead node to a live one, and frees the dead one later: until then both pin them. So of
-// several sources one may be live; those that are dead are kept aside.
+// A repair gives the children of a dead node to a live one, and frees the dead one later: until then both pin
+// them. So of several sources one may be live; those that are dead are kept aside.
 void IndexCheck::note_pin(NodeId from, NodeId to) {
     if (to == meta_.medoid) fail_node(from, psprintf("has a pinned edge to node %u, the medoid", to));
     const NodeId other = parents_[to];
@@ -167,11 +173,15 @@ void IndexCheck::note_pin(NodeId from, NodeId to) {
 // Where searches start.
 void IndexCheck::check_entries() {
     if (meta_.trained == 0) return;
-    const auto usable = [this](NodeId id) { return id < slots_.size() && (slots_[id] & (kUsed | kUnfinished)) == kUsed; };
-    if (!usable(meta_.medoid)) fail(kMetaBlock, psprintf("The medoid is node %u, which is not in use.", meta_.medoid));
+    const auto usable = [this](NodeId id) {
+        return id < slots_.size() && (slots_[id] & (kUsed | kUnfinished)) == kUsed;
+    };
+    if (!usable(meta_.medoid))
+        fail(kMetaBlock, psprintf("The medoid is node %u, which is not in use.", meta_.medoid));
     for (std::size_t c = 0; c < meta_.centroid_count; ++c)
         if (!usable(meta_.entries[c]))
-            fail(kMetaBlock, psprintf("The entry of centroid %zu is node %u, which is not in use.", c, meta_.entries[c]));
+            fail(kMetaBlock,
+                 psprintf("The entry of centroid %zu is node %u, which is not in use.", c, meta_.entries[c]));
 }
 
 // Every live node has a way from the medoid along pinned edges, hence every search can reach it.
@@ -195,8 +205,8 @@ void IndexCheck::check_tree() {
     }
 }
 
-// Marks the nodes from here upwards, as rooted if the way leads to the medoid. A node that was met before without
-// becoming rooted leads nowhere.
+// Marks the nodes from here upwards, as rooted if the way leads to the medoid. A node that was met before
+// without becoming rooted leads nowhere.
 void IndexCheck::follow_parents(NodeId from) {
     NodeId id = from;
     while ((slots_[id] & (kRooted | kOnPath)) == 0 && parents_[id] != kNoNode) {
@@ -211,7 +221,8 @@ void IndexCheck::follow_parents(NodeId from) {
 bool IndexCheck::use_further_pins() {
     bool used = false;
     for (const Pinned& p : further_pins_) {
-        if ((slots_[p.from] & kRooted) == 0 || (slots_[p.to] & kRooted) != 0 || parents_[p.to] == p.from) continue;
+        if ((slots_[p.from] & kRooted) == 0 || (slots_[p.to] & kRooted) != 0 || parents_[p.to] == p.from)
+            continue;
         parents_[p.to] = p.from;
         used = true;
     }
@@ -220,9 +231,11 @@ bool IndexCheck::use_further_pins() {
 
 void IndexCheck::check_counters() {
     if (used_ != meta_.node_count)
-        fail(kMetaBlock, psprintf("The index has %u nodes, but its metapage says %u.", used_, meta_.node_count));
+        fail(kMetaBlock,
+             psprintf("The index has %u nodes, but its metapage says %u.", used_, meta_.node_count));
     if (tombstones_ != meta_.tombstones)
-        fail(kMetaBlock, psprintf("The index has %u tombstones, but its metapage says %u.", tombstones_, meta_.tombstones));
+        fail(kMetaBlock, psprintf("The index has %u tombstones, but its metapage says %u.", tombstones_,
+                                  meta_.tombstones));
 }
 
 }  // namespace vecidx

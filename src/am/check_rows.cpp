@@ -1,4 +1,5 @@
-// The part of a check that is about heap rows: in posting chains, in the pending area, and in the heap. See check.hpp.
+// The part of a check that is about heap rows: in posting chains, in the pending area, and in the heap. See
+// check.hpp.
 #include "am/check.hpp"
 #include "am/row_embedder.hpp"
 #include "storage/node_store.hpp"
@@ -7,12 +8,14 @@ namespace vecidx {
 namespace {
 
 constexpr HeapTid tid_of(std::uint64_t key) {
-    return {static_cast<std::uint16_t>(key >> 32), static_cast<std::uint16_t>(key >> 16), static_cast<std::uint16_t>(key)};
+    return {static_cast<std::uint16_t>(key >> 32), static_cast<std::uint16_t>(key >> 16),
+            static_cast<std::uint16_t>(key)};
 }
 
 const char* shown(const HeapTid& tid) {
     const ItemPointerData pointer = item_pointer(tid);
-    return psprintf("(%u,%u)", ItemPointerGetBlockNumberNoCheck(&pointer), ItemPointerGetOffsetNumberNoCheck(&pointer));
+    return psprintf("(%u,%u)", ItemPointerGetBlockNumberNoCheck(&pointer),
+                    ItemPointerGetOffsetNumberNoCheck(&pointer));
 }
 
 // Whether a stored vector is where its error bound says. Roundings of sums in another order are forgiven.
@@ -37,9 +40,12 @@ void IndexCheck::check_chain(NodeId id, const NodeHeader& header) {
     for (std::uint32_t record = header.posting; record != kNoPosting;) {
         const BlockNumber block = posting_block(record);
         const PostingRecord& r = posting_in(read(block, chain_page_.data(), PageKind::kPosting), record);
-        if (!is_of(r, owner)) fail_node(id, psprintf("has a posting chain with record %u, which is not its own", record));
-        if (r.count > kPostingTids) fail(block, psprintf("Posting record %u says that it has %u rows.", record, r.count));
-        if (!postings_.insert(record)) fail_node(id, psprintf("has a posting chain with record %u twice", record));
+        if (!is_of(r, owner))
+            fail_node(id, psprintf("has a posting chain with record %u, which is not its own", record));
+        if (r.count > kPostingTids)
+            fail(block, psprintf("Posting record %u says that it has %u rows.", record, r.count));
+        if (!postings_.insert(record))
+            fail_node(id, psprintf("has a posting chain with record %u twice", record));
         for (std::size_t i = 0; counted && i < r.count; ++i) add_row(block, r.tids[i], id, kInGraph);
         record = r.next;
     }
@@ -82,13 +88,14 @@ void IndexCheck::check_pending() {
     }
     const Meta after = read_meta(index_);
     if (pages < before.pending_pages || pages > after.pending_pages)
-        fail(kMetaBlock, psprintf("There are %u pending pages, but the metapage says %u.", pages, after.pending_pages));
+        fail(kMetaBlock,
+             psprintf("There are %u pending pages, but the metapage says %u.", pages, after.pending_pages));
     if (pages > 0 && (sequence < before.pending_sequence || sequence > after.pending_sequence))
         fail(kMetaBlock, psprintf("The last pending page is number %u, but the metapage says %u.", sequence,
                                   after.pending_sequence));
     if (pages == after.pending_pages && last != after.pending_tail)
-        fail(kMetaBlock, psprintf("The pending area ends at block %d, but the metapage says %d.", static_cast<int>(last),
-                                  static_cast<int>(after.pending_tail)));
+        fail(kMetaBlock, psprintf("The pending area ends at block %d, but the metapage says %d.",
+                                  static_cast<int>(last), static_cast<int>(after.pending_tail)));
 }
 
 void IndexCheck::check_pending_page(BlockNumber block, Page page) {
@@ -107,13 +114,14 @@ void IndexCheck::check_pending_entry(BlockNumber block, const PendingPage& page,
         own = {halves_.data(), e.unit, OwnFormat::kF16};
     }
     load_vector(own, layout_.padded, z_.data());
-    if (!std::isfinite(e.unit) || e.unit <= 0 || !std::isfinite(e.error) || e.error < 0 || !(e.norm_squared >= 0) ||
-        !finite(z_.data()))
+    if (!std::isfinite(e.unit) || e.unit <= 0 || !std::isfinite(e.error) || e.error < 0 ||
+        !(e.norm_squared >= 0) || !finite(z_.data()))
         fail(block, psprintf("Pending row %zu has a number out of range.", i));
     add_row(block, e.tid, block, static_cast<std::uint32_t>(i));
 }
 
-// A heap row is in one place; while a merge is unfinished it may be both pending and in a node that it joined.
+// A heap row is in one place; while a merge is unfinished it may be both pending and in a node that it
+// joined.
 void IndexCheck::check_duplicates() {
     std::sort(rows_.begin(), rows_.end());
     for (std::size_t i = 1; i < rows_.size(); ++i) {
@@ -121,7 +129,8 @@ void IndexCheck::check_duplicates() {
         if (a.key != b.key || (meta_.merging != 0 && a.in_graph() != b.in_graph())) continue;
         const BlockNumber block = b.in_graph() ? block_of(shape_, b.where) : b.where;
         const BlockNumber other = a.in_graph() ? block_of(shape_, a.where) : a.where;
-        fail(block, psprintf("Heap row %s is in the index twice, in blocks %u and %u.", shown(tid_of(a.key)), other, block));
+        fail(block, psprintf("Heap row %s is in the index twice, in blocks %u and %u.", shown(tid_of(a.key)),
+                             other, block));
     }
 }
 
@@ -140,7 +149,8 @@ void IndexCheck::check_heap_row(const HeapTid& tid, Datum value) {
         check_place(*place, tid, embedded, embedder.entry().norm_squared);
 }
 
-void IndexCheck::check_place(const RowPlace& place, const HeapTid& tid, const float* embedded, float norm_squared) {
+void IndexCheck::check_place(const RowPlace& place, const HeapTid& tid, const float* embedded,
+                             float norm_squared) {
     const BlockNumber block = place.in_graph() ? block_of(shape_, place.where) : place.where;
     const Page page = read(block, page_.data(), place.in_graph() ? PageKind::kNode : PageKind::kPending);
     std::copy_n(embedded, layout_.padded, z_.data());
@@ -164,7 +174,8 @@ void IndexCheck::check_place(const RowPlace& place, const HeapTid& tid, const fl
         stored = {halves_.data(), stored.unit, OwnFormat::kF16};
     }
     if (!within(space_, z_.data(), stored, error))
-        fail(block, psprintf("The vector of row %s of the table is not the one that is stored here.", shown(tid)));
+        fail(block,
+             psprintf("The vector of row %s of the table is not the one that is stored here.", shown(tid)));
 }
 
 }  // namespace vecidx

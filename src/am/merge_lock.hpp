@@ -15,7 +15,8 @@ void with_merge_lock(Relation index, Fn fn) {
     UnlockPage(index, kMetaBlock, ExclusiveLock);
 }
 
-// Runs fn(), which only reads, while no merge and no vacuum writes. A standby, where both are replayed, has no such lock.
+// Runs fn(), which only reads, while no merge and no vacuum writes. A standby, where both are replayed, has
+// no such lock.
 template <typename Fn>
 void without_merges(Relation index, Fn fn) {
     const bool lockable = !RecoveryInProgress();

@@ -342,9 +342,11 @@ bool vamana_get_tuple(IndexScanDesc scan, ScanDirection) {
     if (!state->scan->next(&tid, &bound)) return false;
     scan->xs_heaptid = item_pointer(tid);
     // The heap would take an impossible block for a request to grow.
-    if (!ItemPointerIsValid(&scan->xs_heaptid) || ItemPointerGetBlockNumber(&scan->xs_heaptid) == InvalidBlockNumber)
+    if (!ItemPointerIsValid(&scan->xs_heaptid) ||
+        ItemPointerGetBlockNumber(&scan->xs_heaptid) == InvalidBlockNumber)
         ereport(ERROR, errcode(ERRCODE_INDEX_CORRUPTED),
-                errmsg("index \"%s\" leads to an impossible heap row", RelationGetRelationName(scan->indexRelation)),
+                errmsg("index \"%s\" leads to an impossible heap row",
+                       RelationGetRelationName(scan->indexRelation)),
                 errhint("Please REINDEX it."));
     scan->xs_recheck = false;
     const bool null = (scan->orderByData[0].sk_flags & SK_ISNULL) != 0;

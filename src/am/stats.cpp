@@ -7,7 +7,8 @@ namespace vecidx {
 namespace {
 
 struct Counts {
-    std::int64_t nodes = 0, tombstones = 0, rows = 0, pending_rows = 0, free_slots = 0, posting_pages = 0, edges = 0;
+    std::int64_t nodes = 0, tombstones = 0, rows = 0, pending_rows = 0, free_slots = 0, posting_pages = 0,
+                 edges = 0;
 };
 
 void count_node_page(const IndexShape& shape, Page page, Counts& counts) {
@@ -48,17 +49,23 @@ Counts count_all(Relation index, const Meta& meta, BlockNumber blocks) {
     FreeAccessStrategy(strategy);
     for_each_pending(
         index, meta.shape, meta.pending_head,
-        [&counts](BlockNumber, const PendingPage& page) { counts.pending_rows += static_cast<std::int64_t>(page.count()); },
+        [&counts](BlockNumber, const PendingPage& page) {
+            counts.pending_rows += static_cast<std::int64_t>(page.count());
+        },
         [] { CHECK_FOR_INTERRUPTS(); });
     return counts;
 }
 
 const char* metric_name(Metric metric) {
     switch (metric) {
-        case Metric::kL2: return "l2";
-        case Metric::kInnerProduct: return "ip";
-        case Metric::kCosine: return "cosine";
-        case Metric::kL1: return "l1";
+        case Metric::kL2:
+            return "l2";
+        case Metric::kInnerProduct:
+            return "ip";
+        case Metric::kCosine:
+            return "cosine";
+        case Metric::kL1:
+            return "l1";
     }
     return "unknown";
 }
@@ -102,7 +109,8 @@ Datum make_row(TupleDesc columns, const Meta& meta, const Counts& counts, BlockN
 
 Datum stats_of(FunctionCallInfo fcinfo) {
     TupleDesc columns;
-    if (get_call_result_type(fcinfo, nullptr, &columns) != TYPEFUNC_COMPOSITE) elog(ERROR, "return type must be a row type");
+    if (get_call_result_type(fcinfo, nullptr, &columns) != TYPEFUNC_COMPOSITE)
+        elog(ERROR, "return type must be a row type");
     columns = BlessTupleDesc(columns);
     const OpenIndex open = open_index(PG_GETARG_OID(0), AccessShareLock, Allowed::kStatistics);
     const Meta meta = read_meta(open.index);
@@ -117,5 +125,7 @@ Datum stats_of(FunctionCallInfo fcinfo) {
 
 extern "C" {
 PG_FUNCTION_INFO_V1(vecidx_vamana_stats);
-PGDLLEXPORT Datum vecidx_vamana_stats(PG_FUNCTION_ARGS) { return vecidx::stats_of(fcinfo); }
+PGDLLEXPORT Datum vecidx_vamana_stats(PG_FUNCTION_ARGS) {
+    return vecidx::stats_of(fcinfo);
+}
 }

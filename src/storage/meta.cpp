@@ -15,11 +15,13 @@ constexpr std::uint32_t kMostHints = 1u << 20;
 // Whether everything that is computed from a shape stays within its page.
 bool is_sane(const IndexShape& s) {
     const NodeLayout& l = s.layout;
-    const bool known = s.metric <= Metric::kL1 && s.node_form == NodeForm::kInline && s.rotation_version == kRotationVersion &&
-                       l.own_format <= OwnFormat::kI8 && l.own_place <= OwnPlace::kApart;
+    const bool known = s.metric <= Metric::kL1 && s.node_form == NodeForm::kInline &&
+                       s.rotation_version == kRotationVersion && l.own_format <= OwnFormat::kI8 &&
+                       l.own_place <= OwnPlace::kApart;
     return known && s.dims > 0 && l.padded == Space(s.metric, s.dims).padded &&
            (l.bits == 1 || l.bits == 2 || l.bits == 4) && l.code_dims > 0 && l.code_dims % 16 == 0 &&
-           l.code_dims <= std::min<std::size_t>(l.padded, kMaxCodeDims) && l.degree > 0 && l.degree % kBlockLanes == 0 &&
+           l.code_dims <= std::min<std::size_t>(l.padded, kMaxCodeDims) && l.degree > 0 &&
+           l.degree % kBlockLanes == 0 &&
            l == NodeLayout::make(l.padded, l.code_dims, l.bits, l.degree, l.own_format, l.own_place) &&
            s.nodes_per_page > 0 && s.nodes_per_page * l.size <= kPageBytes;
 }

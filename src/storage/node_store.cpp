@@ -117,7 +117,8 @@ bool read_posting(Relation index, std::uint32_t record, PostingOwner owner, Post
         if (page_kind(page) != PageKind::kPosting) return false;
         *out = posting_in(page, record);
         if (!is_of(*out, owner)) return false;
-        if (out->count > kPostingTids) report_corruption(index, block, "A posting record says that it has more rows than fit.");
+        if (out->count > kPostingTids)
+            report_corruption(index, block, "A posting record says that it has more rows than fit.");
         if (out->next == record) report_corruption(index, block, "A posting record leads to itself.");
         return true;
     });

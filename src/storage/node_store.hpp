@@ -12,7 +12,8 @@ inline Node node_in(const IndexShape& shape, Page page, std::size_t slot) {
     return {shape.layout, page_contents(page) + slot * shape.layout.size};
 }
 
-// Error (index_corrupted) unless what a node's header counts is within the node. Cheap: for every node that is read.
+// Error (index_corrupted) unless what a node's header counts is within the node. Cheap: for every node that
+// is read.
 inline void check_node(Relation index, BlockNumber block, const ConstNode& node) {
     const NodeHeader& h = node.header();
     if (h.degree > node.layout().degree || h.tid_count > kInlineTids)

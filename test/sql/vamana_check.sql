@@ -1,6 +1,6 @@
 -- vamana_check, vamana_stats and vamana_merge: who may call them on what, and that sound indexes pass.
 
-CREATE TABLE items (id int PRIMARY KEY, embedding vector(12));
+CREATE TABLE items (id int PRIMARY KEY, embedding vector(12)) WITH (autovacuum_enabled = off);
 INSERT INTO items
 SELECT i, (SELECT array_agg((hashint8extended(d, i) & 1023) / 1024.0::real ORDER BY d) FROM generate_series(1, 12) d)::real[]
 FROM generate_series(1, 3000) i;
@@ -8,7 +8,7 @@ FROM generate_series(1, 3000) i;
 INSERT INTO items SELECT i, (SELECT embedding FROM items WHERE id = 1) FROM generate_series(3001, 3100) i;
 INSERT INTO items SELECT i, NULL FROM generate_series(3101, 3120) i;
 
-CREATE INDEX items_l2 ON items USING vamana (embedding vector_l2_ops);
+CREATE INDEX items_l2 ON items USING vamana (embedding vector_l2_ops) WITH (max_degree = 64);
 SELECT vamana_check('items_l2');
 SELECT vamana_check('items_l2', true);
 SELECT metric, dims, format_version, max_degree, code_bits, own_vector, nodes, tombstones, rows, pending_rows, pending_pages,
