@@ -200,8 +200,11 @@ void IndexCheck::check_tree() {
     } while (use_further_pins());
     for (NodeId id = 0; id < slots_.size(); ++id) {
         if ((slots_[id] & (kUsed | kTombstone | kUnfinished | kRooted)) != kUsed) continue;
-        fail_node(id, parents_[id] == kNoNode ? "is not the target of a pinned edge"
-                                              : "cannot be reached from the medoid along pinned edges");
+        NodeId top = id;
+        for (std::size_t steps = 0; steps < slots_.size() && parents_[top] != kNoNode; ++steps)
+            top = parents_[top];
+        fail_node(top, parents_[top] == kNoNode ? "is not the target of a pinned edge"
+                                                : "is on a circle of pinned edges");
     }
 }
 

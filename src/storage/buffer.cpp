@@ -14,6 +14,8 @@ void check_page(Relation index, BlockNumber block, Page page) {
     if (PageIsNew(page)) report_corruption(index, block, "The page is empty.");
     if (PageGetSpecialSize(page) != MAXALIGN(sizeof(PageTail)) || page_tail(page).page_id != kPageId)
         report_corruption(index, block, "The page is not one of a vamana index.");
+    if (page_kind(page) < PageKind::kMeta || page_kind(page) > PageKind::kFree)
+        report_corruption(index, block, "The page is of no kind that there is.");
 }
 
 void check_kind(Relation index, BlockNumber block, Page page, PageKind kind) {
