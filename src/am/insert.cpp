@@ -1,4 +1,5 @@
-// INSERT: one append to the pending area, no look at the graph.
+// INSERT: one append to the pending area, no look at the graph; now and then a nudge to merge.
+#include "am/background.hpp"
 #include "am/callbacks.hpp"
 #include "am/row_embedder.hpp"
 #include "storage/node_store.hpp"
@@ -21,7 +22,7 @@ bool vamana_insert(Relation index, Datum* values, bool* isnull, ItemPointer tid,
         entry.tid = heap_tid(*tid);
         if (shape.layout.own_place == OwnPlace::kApart)
             entry.own_block = write_apart(index, shape.layout, embedder.halves());
-        append_pending(index, {entry, embedder.halves()});
+        if (append_pending(index, {entry, embedder.halves()}) == Appended::kOnNewPage) merge_if_due(index);
     }
     MemoryContextSwitchTo(old);
     MemoryContextDelete(context);

@@ -12,6 +12,8 @@
 namespace vecidx {
 namespace {
 
+constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
+
 // The rows of pending pages from the head on.
 struct Load {
     RowStore* rows;
@@ -142,8 +144,10 @@ void quiet_report(void*, Phase, std::size_t, std::size_t) {
     CHECK_FOR_INTERRUPTS();
 }
 
-// One batch; adds to `merged` the rows it took. False: nothing is left to do.
-bool merge_batch(Relation index, std::uint32_t last_sequence, MemoryContext context, double& merged) {
+// One batch, no further page once it has `most` rows; adds to `merged` the rows it took. False: nothing is
+// left to do.
+bool merge_batch(Relation index, std::uint32_t last_sequence, std::size_t most, MemoryContext context,
+                 double& merged) {
     Meta meta = read_meta(index);
     if (meta.pending_head == InvalidBlockNumber) return false;
     if (meta.merging != 0) {
@@ -158,7 +162,7 @@ bool merge_batch(Relation index, std::uint32_t last_sequence, MemoryContext cont
     if (meta.pending_pages * pending_entries_per_page(layout) < least) return false;
     const std::size_t width =
         first ? RowStore::bytes_per_row(layout, BulkParams{}.reservoir) : Batch::bytes_per_row(layout);
-    Load load{rows, budget_rows(width), last_sequence};
+    Load load{rows, first ? budget_rows(width) : std::min(most, budget_rows(width)), last_sequence};
     load_pending(index, meta, load);
     if (load.last == InvalidBlockNumber || (first && rows->size() < least)) return false;
     merged += static_cast<double>(rows->size());
@@ -182,19 +186,41 @@ bool merge_batch(Relation index, std::uint32_t last_sequence, MemoryContext cont
 
 }  // namespace
 
+namespace {
+
+// Calls fn(context) in a memory context of its own.
+template <typename Fn>
+void in_own_context(Fn fn) {
+    const MemoryContext context =
+        AllocSetContextCreate(CurrentMemoryContext, "vamana merge", ALLOCSET_DEFAULT_SIZES);
+    const MemoryContext old = MemoryContextSwitchTo(context);
+    fn(context);
+    MemoryContextSwitchTo(old);
+    MemoryContextDelete(context);
+}
+
+}  // namespace
+
 double merge_pending(Relation index) {
     const std::uint32_t last_sequence = read_meta(index).pending_sequence;
     double merged = 0;
-    for (bool more = true; more;) {
-        const MemoryContext context =
-            AllocSetContextCreate(CurrentMemoryContext, "vamana merge", ALLOCSET_DEFAULT_SIZES);
-        const MemoryContext old = MemoryContextSwitchTo(context);
-        with_merge_lock(index, [&] { more = merge_batch(index, last_sequence, context, merged); });
-        MemoryContextSwitchTo(old);
-        MemoryContextDelete(context);
-    }
+    for (bool more = true; more;)
+        in_own_context([&](MemoryContext context) {
+            with_merge_lock(index,
+                            [&] { more = merge_batch(index, last_sequence, kNoLimit, context, merged); });
+        });
     if (merged > 0) IndexFreeSpaceMapVacuum(index);
     return merged;
+}
+
+void merge_slice(Relation index, std::size_t rows) {
+    if (!ConditionalLockPage(index, kMetaBlock, ExclusiveLock)) return;
+    double merged = 0;
+    in_own_context([&](MemoryContext context) {
+        merge_batch(index, read_meta(index).pending_sequence, rows, context, merged);
+    });
+    UnlockPage(index, kMetaBlock, ExclusiveLock);
+    if (merged > 0) IndexFreeSpaceMapVacuum(index);
 }
 
 }  // namespace vecidx

@@ -9,4 +9,8 @@ namespace vecidx {
 // Rows too few for a first graph stay. Returns the number of rows merged.
 double merge_pending(Relation index);
 
+// Merges at least `rows` pending rows if there are so many, unless somebody else is merging: what an inserter
+// can do in passing.
+void merge_slice(Relation index, std::size_t rows);
+
 }  // namespace vecidx

@@ -7,6 +7,9 @@
 
 namespace vecidx {
 
+// Not a page: the lock of the worker whose turn it is to merge.
+inline constexpr BlockNumber kMergeTurn = MaxBlockNumber;
+
 // Runs fn() under the lock; an ERROR releases it with the transaction.
 template <typename Fn>
 void with_merge_lock(Relation index, Fn fn) {

@@ -68,7 +68,7 @@ BlockNumber extend_chain(Relation index, const PendingRow& row, bool* done) {
 
 }  // namespace
 
-void append_pending(Relation index, const PendingRow& row) {
+Appended append_pending(Relation index, const PendingRow& row) {
     IndexCache* cache = peek_cache(index);
     if (cache == nullptr) cache = index_cache(index, read_meta(index));
     while (!try_append(index, cache->shape.layout, cache->pending_tail, row)) {
@@ -79,8 +79,9 @@ void append_pending(Relation index, const PendingRow& row) {
         }
         bool done = false;
         cache->pending_tail = extend_chain(index, row, &done);
-        if (done) return;
+        if (done) return Appended::kOnNewPage;
     }
+    return Appended::kOnOldPage;
 }
 
 }  // namespace vecidx

@@ -14,8 +14,10 @@ struct PendingRow {
     const void* vector;
 };
 
-// Appends a row, WAL-logged. Any number of backends may append at once.
-void append_pending(Relation index, const PendingRow& row);
+// Appends a row, WAL-logged. Any number of backends may append at once. Tells whether the chain grew by a
+// page.
+enum class Appended { kOnOldPage, kOnNewPage };
+Appended append_pending(Relation index, const PendingRow& row);
 
 // A pending page as it is seen under its lock.
 class PendingPage {

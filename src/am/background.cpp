@@ -1,0 +1,101 @@
+// The merge worker and who starts it. See background.hpp.
+#include "am/background.hpp"
+
+#include "am/bulk.hpp"
+#include "am/merge.hpp"
+#include "am/merge_lock.hpp"
+#include "am/options.hpp"
+#include "storage/pending.hpp"
+
+namespace vecidx {
+namespace {
+
+// What the worker is told, in bgw_extra.
+struct Order {
+    Oid database;
+    Oid index;
+};
+static_assert(sizeof(Order) <= BGW_EXTRALEN);
+
+// Rows that an inserter merges itself where no worker can start.
+constexpr std::size_t kSliceRows = 256;
+
+bool start_worker(Relation index) {
+    BackgroundWorker worker{};
+    worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+    worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+    worker.bgw_restart_time = BGW_NEVER_RESTART;
+    strlcpy(worker.bgw_library_name, "vecidx", sizeof worker.bgw_library_name);
+    strlcpy(worker.bgw_function_name, "vecidx_merge_worker", sizeof worker.bgw_function_name);
+    strlcpy(worker.bgw_name, "vecidx merge worker", sizeof worker.bgw_name);
+    strlcpy(worker.bgw_type, "vecidx merge worker", sizeof worker.bgw_type);
+    const Order order{MyDatabaseId, RelationGetRelid(index)};
+    std::memcpy(worker.bgw_extra, &order, sizeof order);
+    return RegisterDynamicBackgroundWorker(&worker, nullptr);
+}
+
+// A worker sees what is committed: not an index that this transaction has made, nor a temporary one.
+bool worker_can_see(Relation index) {
+    return index->rd_rel->relpersistence != RELPERSISTENCE_TEMP &&
+           index->rd_createSubid == InvalidSubTransactionId &&
+           relation_file_subid(index) == InvalidSubTransactionId;
+}
+
+// Rows outside the graph from which a merge is due.
+std::size_t pending_limit(Relation index, const NodeLayout& layout) {
+    constexpr std::size_t kBytes = 1 << 20;  // a scan looks at so much in the time of a search
+    const int option = options_of(index).pending_limit;
+    if (option > 0) return static_cast<std::size_t>(option);
+    return std::max(kBytes / stored_bytes(OwnFormat::kF16, layout.padded), least_graph_rows(layout));
+}
+
+}  // namespace
+
+bool is_merge_due(Relation index) {
+    const Meta meta = read_meta(index);
+    const NodeLayout& layout = meta.shape.layout;
+    return meta.pending_pages * pending_entries_per_page(layout) >= pending_limit(index, layout);
+}
+
+void merge_if_due(Relation index) {
+    if (!is_merge_due(index)) return;
+    if (worker_can_see(index)) {
+        // Somebody who merges already goes on until the area is below its limit.
+        if (!ConditionalLockPage(index, kMergeTurn, ExclusiveLock)) return;
+        UnlockPage(index, kMergeTurn, ExclusiveLock);
+        if (start_worker(index)) return;
+    }
+    merge_slice(index, kSliceRows);
+}
+
+}  // namespace vecidx
+
+extern "C" {
+PGDLLEXPORT void vecidx_merge_worker(Datum argument);
+
+void vecidx_merge_worker(Datum) {
+    vecidx::Order order;
+    std::memcpy(&order, MyBgworkerEntry->bgw_extra, sizeof order);
+    BackgroundWorkerUnblockSignals();
+    // As nobody in particular, as autovacuum is: no function of a user is called here.
+    BackgroundWorkerInitializeConnectionByOid(order.database, InvalidOid, 0);
+    SetCurrentStatementStartTimestamp();
+    StartTransactionCommand();
+    pgstat_report_activity(STATE_RUNNING, "merging pending rows of a vamana index");
+    const Oid heap = IndexGetRelation(order.index, true);
+    if (OidIsValid(heap)) {
+        LockRelationOid(heap, RowExclusiveLock);
+        const Relation index = try_relation_open(order.index, RowExclusiveLock);
+        if (index != nullptr) {
+            // One worker an index; others were started before this one had its turn.
+            if (ConditionalLockPage(index, vecidx::kMergeTurn, ExclusiveLock)) {
+                while (vecidx::is_merge_due(index) && vecidx::merge_pending(index) > 0) continue;
+                UnlockPage(index, vecidx::kMergeTurn, ExclusiveLock);
+            }
+            relation_close(index, RowExclusiveLock);
+        }
+    }
+    CommitTransactionCommand();
+    pgstat_report_activity(STATE_IDLE, nullptr);
+}
+}
