@@ -70,11 +70,14 @@ inline bool owns_relation(Oid relation) {
 inline void restrict_search_path() {
 #if PG_VERSION_NUM >= 170000
     RestrictSearchPath();
-    // The subtransaction that gave a relation a new file, if it was this transaction.
-    inline SubTransactionId relation_file_subid(Relation relation) {
-#if PG_VERSION_NUM >= 160000
-        return relation->rd_newRelfilelocatorSubid;
-#else
-        return relation->rd_newRelfilenodeSubid;
 #endif
-    }
+}
+
+// The subtransaction that gave a relation a new file, if it was this transaction.
+inline SubTransactionId relation_file_subid(Relation relation) {
+#if PG_VERSION_NUM >= 160000
+    return relation->rd_newRelfilelocatorSubid;
+#else
+    return relation->rd_newRelfilenodeSubid;
+#endif
+}
