@@ -180,7 +180,8 @@ void spanning_tree(const Adjacency& lists, std::uint32_t root, std::pmr::vector<
         if (reached[row] != 0) continue;
         reached[row] = 1;
         for (const Neighbor& n : lists.of(row)) {
-            if (reached[n.id] != 0 || !(n.distance < nearest[n.id])) continue;
+            const bool found = parent[n.id] != kNoNode;
+            if (reached[n.id] != 0 || (found && !(n.distance < nearest[n.id]))) continue;
             nearest[n.id] = n.distance;
             parent[n.id] = row;
             edge_of.push_back(n);

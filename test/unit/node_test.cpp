@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <string>
 
@@ -152,6 +153,59 @@ TEST_P(NodeTest, EdgesComeOutAsTheyWentIn) {
         edges[to] = edges[from];
     }
     for (std::size_t lane = 0; lane < layout_.degree; ++lane) expect_edge(lane, edges[lane]);
+}
+
+TEST_P(NodeTest, PinsAreOfTheirLane) {
+    std::memset(bytes_.data(), 0, layout_.size);
+    node().header().degree = layout_.degree;
+    std::vector<bool> expected(layout_.degree);
+    const auto expect_pins = [&] {
+        for (std::size_t lane = 0; lane < layout_.degree; ++lane)
+            ASSERT_EQ(ConstNode(node()).pinned(lane), expected[lane]) << lane;
+        const auto count = static_cast<std::size_t>(std::count(expected.begin(), expected.end(), true));
+        ASSERT_EQ(node().pinned_count(), count);
+    };
+    for (int i = 0; i < 200; ++i) {
+        const std::size_t lane = random_() % layout_.degree;
+        const auto value = static_cast<std::uint8_t>(random_() % 2);
+        node().set_pinned(lane, value);
+        expected[lane] = value != 0;
+        expect_pins();
+    }
+    for (int i = 0; i < 100; ++i) {
+        const std::size_t from = random_() % layout_.degree, to = random_() % layout_.degree;
+        node().move_edge(from, to);
+        expected[to] = expected[from];
+        expect_pins();
+    }
+    for (std::size_t lane = 0; lane < layout_.degree; lane += 3) {
+        node().write_edge(lane, random_edge().view());
+        expected[lane] = false;
+        expect_pins();
+    }
+}
+
+TEST_P(NodeTest, PinsBeyondTheDegreeDoNotCount) {
+    std::memset(bytes_.data(), 0, layout_.size);
+    for (std::size_t lane = 0; lane < layout_.degree; ++lane) node().set_pinned(lane, 1);
+    for (std::size_t degree = 0; degree <= layout_.degree; ++degree) {
+        node().header().degree = static_cast<std::uint16_t>(degree);
+        ASSERT_EQ(node().pinned_count(), degree);
+    }
+}
+
+// Setting a pin touches nothing else.
+TEST_P(NodeTest, PinsAreBytesOfTheirOwn) {
+    std::vector<OwnedEdge> edges;
+    for (std::size_t lane = 0; lane < layout_.degree; ++lane) {
+        edges.push_back(random_edge());
+        node().write_edge(lane, edges[lane].view());
+    }
+    for (std::size_t lane = 0; lane < layout_.degree; ++lane) node().set_pinned(lane, 1);
+    for (std::size_t lane = 0; lane < layout_.degree; ++lane) {
+        EXPECT_TRUE(node().pinned(lane));
+        expect_edge(lane, edges[lane]);
+    }
 }
 
 // Lane bytes lie where the scan looks for them.
