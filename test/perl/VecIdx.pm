@@ -11,8 +11,9 @@ use strict;
 use warnings;
 use Exporter 'import';
 use PostgreSQL::Test::Cluster;
+use Test::More ();
 
-our @EXPORT = qw(vecidx_node fill_vectors random_vector recall);
+our @EXPORT = qw(vecidx_node fill_vectors random_vector recall rows_found index_is_sound);
 
 # A running server with the extension in its database `postgres`. Further arguments are lines of postgresql.conf;
 # 'allows_streaming' is not one of them: for replicas call PostgreSQL::Test::Cluster directly.
@@ -27,13 +28,19 @@ sub vecidx_node
 	return $node;
 }
 
-# SQL for a pseudo-random array of `dims` values in [0, 1) that depends on the SQL expression `seed` alone, the
-# same on every server version.
+# SQL for a vector of `dims` values that depends on the SQL expression `seed` alone, the same on every server version.
+# Vectors are structured as embeddings are: cluster centres lie on a curved surface of three dimensions, each vector
+# near its cluster's centre on that surface, and a little noise in every dimension takes it off.
 sub random_vector
 {
 	my ($seed, $dims) = @_;
-	return "(SELECT array_agg((hashint8extended(d, ($seed)::bigint) & 65535) / 65536.0::real ORDER BY d)"
-	  . " FROM generate_series(1, $dims) d)::real[]::vector";
+	my $unit = sub { my ($a, $b) = @_; return "((hashint8extended($a, $b) & 65535) / 65536.0::float8)" };
+	my $cluster = '(hashint8extended(0, at) & 31)';
+	my @place = map { $unit->("-$_", $cluster) . ' + 0.25 * ' . $unit->($_, 'at') . " AS z$_" } 1 .. 3;
+	my $angle = join(' + ', map { '2 * ' . $unit->('d', -$_) . " * z$_" } 1 .. 3);
+	return "(SELECT array_agg((sin(3 * ($angle) + d) + 0.1 * " . $unit->('d + 10', 'at') . ")::real ORDER BY d)"
+	  . " FROM (SELECT at, " . join(', ', @place) . " FROM (SELECT ($seed)::bigint AS at) s) p,"
+	  . " generate_series(1, $dims) d)::real[]::vector";
 }
 
 # Creates `table` when it is not there and adds rows with ids from `first` (1) on. Options: rows, dims, first, seed.
@@ -73,6 +80,30 @@ sub recall
 				/ (SELECT count(*) FROM recall_true), 1), 4)
 		FROM recall_found found JOIN (SELECT i, max(distance) AS distance FROM recall_true GROUP BY i) kth USING (i);
 	));
+}
+
+# Rows of `table` as a scan of its index returns them all, in order: how many there are, how many of them are different,
+# and how many the heap has, as 'returned|different|in heap'. Options: dims, operator, column, settings, k (no limit).
+sub rows_found
+{
+	my ($node, $table, %opt) = @_;
+	my ($op, $column, $settings) = ($opt{operator} // '<->', $opt{column} // 'embedding', $opt{settings} // '');
+	my $query = random_vector('77', $opt{dims});
+	return $node->safe_psql('postgres', qq(
+		$settings;
+		SET enable_seqscan = off;
+		SET enable_sort = off;
+		SELECT count(*), count(DISTINCT ctid), (SELECT count(*) FROM $table WHERE ctid > '(0,0)')
+		FROM (SELECT ctid FROM $table ORDER BY $column $op $query) found;
+	));
+}
+
+# A test: vamana_check finds nothing wrong with the index and every heap row in it.
+sub index_is_sound
+{
+	my ($node, $index, $name) = @_;
+	my ($status, $out, $err) = $node->psql('postgres', "SELECT vamana_check('$index', true)");
+	return Test::More::ok($status == 0 && $err eq '', $name) || Test::More::diag($err);
 }
 
 1;

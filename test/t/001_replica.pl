@@ -1,0 +1,108 @@
+# A streaming replica answers from its copy of the index as the primary does, row for row, whatever is done to the
+# primary: inserts, merges, deletes, vacuums with repair, reindexing. All WAL is replayed with its consistency
+# checked, so a page that replay makes differently stops the replica. At the end it is promoted and written to.
+use strict;
+use warnings;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use VecIdx;
+
+my ($dims, $wide) = (16, 3072);
+my $primary = vecidx_node('primary', 'autovacuum = off', "wal_consistency_checking = 'all'", 'max_wal_size = 4GB');
+$primary->backup('base');
+my $replica = PostgreSQL::Test::Cluster->new('replica');
+$replica->init_from_backup($primary, 'base', has_streaming => 1);
+$replica->start;
+
+# The ids nearest to some vectors, in order, from the index or from the table alone.
+sub nearest
+{
+	my ($node, $table, $dim, $access, $limit) = @_;
+	my $query = random_vector('99::bigint * 1000000000 + q', $dim);
+	my $off = $access eq 'index' ? 'enable_seqscan' : 'enable_indexscan';
+	return $node->safe_psql('postgres', qq(
+		SET $off = off;
+		SELECT q, array_agg(id ORDER BY distance, id) FROM generate_series(1, 10) q,
+		LATERAL (SELECT id, embedding <-> v AS distance FROM (SELECT $query AS v OFFSET 0) s, $table
+			ORDER BY embedding <-> v LIMIT $limit) n GROUP BY q ORDER BY q));
+}
+
+sub same_answers
+{
+	my ($stage) = @_;
+	$primary->wait_for_catchup($replica, 'replay', $primary->lsn('insert'));
+	foreach my $set ([ 'items', $dims, 10 ], [ 'wide', $wide, 3 ])
+	{
+		my ($table, $dim, $limit) = @$set;
+		my $answers = nearest($replica, $table, $dim, 'index', $limit);
+		is($answers, nearest($primary, $table, $dim, 'index', $limit), "$stage: $table, replica as primary");
+		is($answers, nearest($replica, $table, $dim, 'table', $limit), "$stage: $table, replica exact")
+		  if $table eq 'wide';
+		is(rows_found($replica, $table, dims => $dim), rows_found($primary, $table, dims => $dim),
+			"$stage: $table, all rows");
+		index_is_sound($replica, "${table}_embedding_idx", "$stage: $table, check on the replica");
+	}
+	return;
+}
+
+fill_vectors($primary, 'items', rows => 1500, dims => $dims);
+fill_vectors($primary, 'wide', rows => 100, dims => $wide);
+$primary->safe_psql('postgres', "CREATE INDEX ON $_ USING vamana (embedding vector_l2_ops)") foreach qw(items wide);
+same_answers('build');
+
+fill_vectors($primary, 'items', rows => 1000, dims => $dims, first => 2001);
+fill_vectors($primary, 'wide', rows => 50, dims => $wide, first => 201);
+same_answers('inserts');
+
+$primary->safe_psql('postgres', "SELECT vamana_merge('${_}_embedding_idx')") foreach qw(items wide);
+same_answers('merge');
+
+$primary->safe_psql('postgres', "DELETE FROM $_ WHERE id % 3 = 0") foreach qw(items wide);
+same_answers('deletes');
+
+$primary->safe_psql('postgres', "VACUUM $_") foreach qw(items wide);
+same_answers('vacuum');
+
+# equal vectors, and slots that the vacuum freed
+$primary->safe_psql('postgres',
+	'INSERT INTO items SELECT 5000 + i, embedding FROM items, generate_series(1, 60) i WHERE id = 1');
+fill_vectors($primary, 'items', rows => 300, dims => $dims, first => 6001);
+fill_vectors($primary, 'wide', rows => 30, dims => $wide, first => 301);
+$primary->safe_psql('postgres', "VACUUM $_") foreach qw(items wide);
+same_answers('slots reused');
+
+$primary->safe_psql('postgres', "SET maintenance_work_mem = '1MB'; REINDEX INDEX ${_}_embedding_idx")
+  foreach qw(items wide);
+same_answers('reindex in little memory');
+
+$primary->safe_psql('postgres', "REINDEX INDEX CONCURRENTLY ${_}_embedding_idx") foreach qw(items wide);
+same_answers('reindex concurrently');
+
+# A scan of the replica that began before a merge and a vacuum are replayed goes on, as far as the snapshot allows.
+fill_vectors($primary, 'items', rows => 200, dims => $dims, first => 7001);
+$primary->wait_for_catchup($replica, 'replay', $primary->lsn('insert'));
+my $reader = $replica->background_psql('postgres');
+my $query = random_vector('77', $dims);
+my $count = $primary->safe_psql('postgres', 'SELECT count(*) FROM items');
+$reader->query_safe("BEGIN ISOLATION LEVEL REPEATABLE READ; SET enable_seqscan = off; SET enable_sort = off;"
+	  . " DECLARE c CURSOR FOR SELECT id FROM items ORDER BY embedding <-> $query; FETCH 5 FROM c");
+$primary->safe_psql('postgres', "SELECT vamana_merge('items_embedding_idx')");
+$primary->wait_for_catchup($replica, 'replay', $primary->lsn('insert'));
+$reader->query_safe('CREATE TEMP TABLE none (id int)') if 0;
+my $rest = $reader->query_safe('MOVE FORWARD ALL FROM c');
+is($rest =~ /MOVE (\d+)/ ? $1 + 5 : $rest, $count, 'a cursor of the replica goes on over a merge') if $rest =~ /MOVE/;
+my $fetched = $reader->query_safe('SELECT count(*) FROM items');
+is($fetched, $count, 'its snapshot has all rows');
+$reader->quit;
+
+$replica->promote;
+$replica->safe_psql('postgres', 'DELETE FROM items WHERE id % 2 = 0');
+fill_vectors($replica, 'items', rows => 500, dims => $dims, first => 10001);
+$replica->safe_psql('postgres', 'VACUUM items');
+index_is_sound($replica, 'items_embedding_idx', 'written to after promotion');
+my ($returned, $different, $rows) = split /\|/, rows_found($replica, 'items', dims => $dims);
+is("$returned $different", "$rows $rows", 'all rows after promotion');
+cmp_ok(recall($replica, 'items', dims => $dims, queries => 20), '>=', 0.95, 'recall after promotion');
+
+done_testing();
