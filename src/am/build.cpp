@@ -10,6 +10,8 @@
 #include "storage/pending.hpp"
 #include "vecidx/bulk_build.hpp"
 
+#include <utility>
+
 namespace vecidx {
 namespace {
 
@@ -69,6 +71,8 @@ void keep_pending(Relation index, const RowStore& rows) {
 IndexBuildResult* vamana_build(Relation heap, Relation index, IndexInfo* info) {
     if (RelationGetNumberOfBlocks(index) != 0)
         elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index));
+    // TRUNCATE in the transaction that made the table builds anew in the same file.
+    if (index->rd_amcache != nullptr) pfree(std::exchange(index->rd_amcache, nullptr));
     const TypeSupport& support = type_support(index);
     const IndexShape shape = make_shape(index, support);
     const MemoryContext context =
@@ -94,12 +98,14 @@ IndexBuildResult* vamana_build(Relation heap, Relation index, IndexInfo* info) {
         keep_pending(index, *rows);
     else
         build_graph(index, *rows, Logging::kAtEnd, memory, build_progress());
+    for (const BlockNumber block : rows->spare_blocks()) free_apart(index, block);
+    // Before a merge, which logs changes of these pages.
+    if (RelationNeedsWAL(index))
+        log_newpage_range(index, MAIN_FORKNUM, 0, RelationGetNumberOfBlocks(index), true);
     if (state.overflow > 0) {
         enter_phase(BuildPhase::kMerge, static_cast<std::size_t>(state.overflow));
         merge_pending(index);
     }
-    if (RelationNeedsWAL(index))
-        log_newpage_range(index, MAIN_FORKNUM, 0, RelationGetNumberOfBlocks(index), true);
     MemoryContextSwitchTo(old);
     MemoryContextDelete(context);
 

@@ -16,12 +16,13 @@ constexpr std::size_t kReportEvery = 1024;
 class GraphWriter {
   public:
     GraphWriter(Relation index, RowStore& rows, Logging logging, std::pmr::memory_resource* memory,
-                const Progress& progress)
+                const Progress& progress, const PendingRun& merged)
         : index_(index),
           rows_(rows),
           logging_(logging),
           memory_(memory),
           progress_(progress),
+          merged_(merged),
           meta_(read_meta(index)),
           layout_(meta_.shape.layout),
           floats_(memory),
@@ -206,8 +207,7 @@ class GraphWriter {
             meta.node_count += static_cast<std::uint32_t>(rows_.size());
             for (std::size_t c = 0; c < meta_.centroid_count; ++c) meta.entries[c] = ids_[meta_.entries[c]];
             ++meta.trained;
-            if (meta.merging != 0) meta.batch = meta.merging;
-            meta.merging = 0;
+            if (merged_.pages > 0) finish_run(index_, meta, merged_);
         });
     }
 
@@ -216,6 +216,7 @@ class GraphWriter {
     Logging logging_;
     std::pmr::memory_resource* memory_;
     const Progress& progress_;
+    PendingRun merged_;
     Meta meta_;
     NodeLayout layout_;
     Codebook book_;
@@ -234,8 +235,8 @@ std::size_t least_graph_rows(const NodeLayout& layout) {
 }
 
 std::size_t build_graph(Relation index, RowStore& rows, Logging logging, std::pmr::memory_resource* memory,
-                        const Progress& progress) {
-    return GraphWriter(index, rows, logging, memory, progress).run();
+                        const Progress& progress, const PendingRun& merged) {
+    return GraphWriter(index, rows, logging, memory, progress, merged).run();
 }
 
 }  // namespace vecidx

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "am/row_store.hpp"
-#include "storage/meta.hpp"
+#include "storage/pending.hpp"
 #include "vecidx/progress.hpp"
 
 namespace vecidx {
@@ -14,8 +14,9 @@ enum class Logging { kAtEnd, kNow };
 std::size_t least_graph_rows(const NodeLayout& layout);
 
 // Trains the geometry, builds the graph and writes it into an index that has none; its metapage leads to it
-// afterwards. Uses up `rows`. Returns the number of nodes.
+// afterwards, and by the same change what was merged leaves the pending area. Uses up `rows`. Returns the
+// number of nodes.
 std::size_t build_graph(Relation index, RowStore& rows, Logging logging, std::pmr::memory_resource* memory,
-                        const Progress& progress);
+                        const Progress& progress, const PendingRun& merged = {});
 
 }  // namespace vecidx

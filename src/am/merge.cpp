@@ -17,10 +17,9 @@ constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
 // The rows of pending pages from the head on.
 struct Load {
     RowStore* rows;
-    std::size_t capacity;                   // no further page once there are so many
-    std::uint32_t last_sequence;            // no page after this one
-    BlockNumber last = InvalidBlockNumber;  // page that was read last
-    std::uint32_t pages = 0;
+    std::size_t capacity;         // no further page once there are so many
+    std::uint32_t last_sequence;  // no page after this one
+    PendingRun run;               // what was read
 };
 
 void add_rows(Relation index, const NodeLayout& layout, const PendingPage& page, void* apart,
@@ -62,77 +61,81 @@ void load_pending(Relation index, const Meta& meta, Load& load) {
         });
         if (!wanted) break;
         if (open) close_and_read(index, layout, block, apart, *load.rows);
-        load.last = block;
-        ++load.pages;
+        load.run.last = block;
+        ++load.run.pages;
         block = next;
     }
 }
 
 // Takes the pages that were loaded off the chain; from here on they belong to nobody.
-void advance_head(Relation index, const Load& load, std::size_t added) {
-    PageChange change(index);
-    Meta* meta = page_contents<Meta>(change.edit(kMetaBlock, PageKind::kMeta));
-    const BlockNumber next = with_read(index, load.last, [](Page page) { return page_tail(page).next; });
-    meta->pending_head = next;
-    if (next == InvalidBlockNumber) meta->pending_tail = InvalidBlockNumber;
-    meta->pending_pages -= load.pages;
-    meta->node_count += static_cast<std::uint32_t>(added);
-    if (meta->merging != 0) meta->batch = meta->merging;
-    meta->merging = 0;
-    change.commit();
+void advance_head(Relation index, const PendingRun& run, std::size_t added) {
+    with_meta_write(index, [&](Meta& meta) {
+        meta.node_count += static_cast<std::uint32_t>(added);
+        finish_run(index, meta, run);
+    });
 }
 
-void free_pages(Relation index, BlockNumber first, const Load& load) {
+void free_pages(Relation index, BlockNumber first, const PendingRun& run) {
     for (BlockNumber block = first;;) {
         const BlockNumber next = with_read(index, block, [](Page page) { return page_tail(page).next; });
         free_page(index, block);
-        if (block == load.last) return;
+        if (block == run.last) return;
         block = next;
     }
 }
 
-// Nodes that an interrupted merge wrote become tombstones: their rows are still pending.
-void undo_interrupted(Relation index, const Meta& meta) {
-    std::uint32_t undone = 0;
-    const BlockNumber blocks = RelationGetNumberOfBlocks(index);
-    for (BlockNumber block = kMetaBlock + 1; block < blocks; ++block) {
-        CHECK_FOR_INTERRUPTS();
-        const Buffer buffer = ReadBuffer(index, block);
-        LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-        const Page page = BufferGetPage(buffer);
-        std::size_t of_batch = 0, unused = 0;
-        if (!PageIsNew(page)) {
-            check_page(index, block, page);
-            for (std::size_t slot = 0; page_kind(page) == PageKind::kNode && slot < meta.shape.nodes_per_page;
-                 ++slot) {
-                const ConstNode node = node_in(meta.shape, page, slot);
-                unused += node.used() ? 0 : 1;
-                of_batch += node.live() && node.header().batch == meta.merging ? 1 : 0;
-            }
+struct SlotCount {
+    std::uint32_t used = 0, tombstones = 0, unused = 0, undone = 0;
+};
+
+SlotCount count_slots(const Meta& meta, Page page) {
+    SlotCount count;
+    for (std::size_t slot = 0; slot < meta.shape.nodes_per_page; ++slot) {
+        const ConstNode node = node_in(meta.shape, page, slot);
+        if (!node.used()) {
+            ++count.unused;
+            continue;
         }
-        if (of_batch == 0) {
-            UnlockReleaseBuffer(buffer);
-        } else {
-            PageChange change(index);
-            const Page copy = change.adopt(buffer);
-            for (std::size_t slot = 0; slot < meta.shape.nodes_per_page; ++slot) {
-                const Node node = node_in(meta.shape, copy, slot);
-                if (!node.live() || node.header().batch != meta.merging) continue;
-                node.header().flags |= kNodeTombstone;
-                node.header().tid_count = 0;
-                node.header().own_block = kNoOwnBlock;  // the pending row has it
-                ++undone;
-            }
-            change.commit();
-        }
-        if (unused > 0) list_free_nodes(index, block);
+        const bool undone = node.header().batch == meta.merging;
+        ++count.used;
+        count.undone += undone ? 1 : 0;
+        count.tombstones += undone || !node.live() ? 1 : 0;
     }
-    with_meta_write(index, [&](Meta& m) {
-        m.batch = m.merging;
-        m.merging = 0;
-        m.node_count += undone;
-        m.tombstones += undone;
-    });
+    return count;
+}
+
+void bury(const NodeLayout& layout, Node node) {
+    NodeHeader& h = node.header();
+    h.flags |= kNodeTombstone;
+    h.degree = 0;
+    h.tid_count = 0;
+    std::memset(h.tids, 0, sizeof h.tids);
+    h.own_block = kNoOwnBlock;  // the pending row has it
+    std::memset(node.ids(), 0, layout.size - layout.ids);
+}
+
+// Buries a page's nodes of the interrupted batch.
+SlotCount undo_page(Relation index, const Meta& meta, BlockNumber block) {
+    const Buffer buffer = ReadBuffer(index, block);
+    LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+    const Page page = BufferGetPage(buffer);
+    SlotCount count;
+    if (!PageIsNew(page)) {
+        check_page(index, block, page);
+        if (page_kind(page) == PageKind::kNode) count = count_slots(meta, page);
+    }
+    if (count.undone == 0) {
+        UnlockReleaseBuffer(buffer);
+        return count;
+    }
+    PageChange change(index);
+    const Page copy = change.adopt(buffer);
+    for (std::size_t slot = 0; slot < meta.shape.nodes_per_page; ++slot) {
+        const Node node = node_in(meta.shape, copy, slot);
+        if (node.used() && node.header().batch == meta.merging) bury(meta.shape.layout, node);
+    }
+    change.commit();
+    return count;
 }
 
 std::size_t budget_rows(std::size_t bytes_per_row) {
@@ -148,12 +151,9 @@ void quiet_report(void*, Phase, std::size_t, std::size_t) {
 // left to do.
 bool merge_batch(Relation index, std::uint32_t last_sequence, std::size_t most, MemoryContext context,
                  double& merged) {
+    undo_interrupted_merge(index);
     Meta meta = read_meta(index);
     if (meta.pending_head == InvalidBlockNumber) return false;
-    if (meta.merging != 0) {
-        undo_interrupted(index, meta);
-        meta = read_meta(index);
-    }
     auto* memory = make_in<ContextResource>(context, context);
     auto* rows = make_in<RowStore>(context, meta.shape.layout, memory);
     const bool first = meta.trained == 0;
@@ -162,24 +162,23 @@ bool merge_batch(Relation index, std::uint32_t last_sequence, std::size_t most, 
     if (meta.pending_pages * pending_entries_per_page(layout) < least) return false;
     const std::size_t width =
         first ? RowStore::bytes_per_row(layout, BulkParams{}.reservoir) : Batch::bytes_per_row(layout);
-    Load load{rows, first ? budget_rows(width) : std::min(most, budget_rows(width)), last_sequence};
+    Load load{rows, first ? budget_rows(width) : std::min(most, budget_rows(width)), last_sequence, {}};
     load_pending(index, meta, load);
-    if (load.last == InvalidBlockNumber || (first && rows->size() < least)) return false;
+    if (load.run.pages == 0 || (first && rows->size() < least)) return false;
     merged += static_cast<double>(rows->size());
 
     with_meta_write(index, [](Meta& m) { m.merging = m.batch + 1; });
     meta = read_meta(index);
     if (first) {
-        build_graph(index, *rows, Logging::kNow, memory, {quiet_report, nullptr});
-        advance_head(index, load, 0);
-        free_pages(index, meta.pending_head, load);
+        build_graph(index, *rows, Logging::kNow, memory, {quiet_report, nullptr}, load.run);
+        free_pages(index, meta.pending_head, load.run);
         for (const BlockNumber block : rows->spare_blocks()) free_apart(index, block);
         return true;
     }
     auto* batch = make_in<Batch>(context, index, meta, *rows, memory);
     batch->link();
-    advance_head(index, load, batch->added());
-    free_pages(index, meta.pending_head, load);
+    advance_head(index, load.run, batch->added());
+    free_pages(index, meta.pending_head, load.run);
     batch->release();
     return true;
 }
@@ -200,6 +199,27 @@ void in_own_context(Fn fn) {
 }
 
 }  // namespace
+
+void undo_interrupted_merge(Relation index) {
+    const Meta meta = read_meta(index);
+    if (meta.merging == 0) return;
+    SlotCount all;
+    const BlockNumber blocks = RelationGetNumberOfBlocks(index);
+    for (BlockNumber block = kMetaBlock + 1; block < blocks; ++block) {
+        CHECK_FOR_INTERRUPTS();
+        const SlotCount count = undo_page(index, meta, block);
+        all.used += count.used;
+        all.tombstones += count.tombstones;
+        // the merge may have taken the page off the list
+        if (count.unused > 0) list_free_nodes(index, block);
+    }
+    with_meta_write(index, [&](Meta& m) {
+        m.batch = m.merging;
+        m.merging = 0;
+        m.node_count = all.used;
+        m.tombstones = all.tombstones;
+    });
+}
 
 double merge_pending(Relation index) {
     const std::uint32_t last_sequence = read_meta(index).pending_sequence;

@@ -13,4 +13,9 @@ double merge_pending(Relation index);
 // can do in passing.
 void merge_slice(Relation index, std::size_t rows);
 
+// Turns the nodes that an interrupted merge wrote into tombstones, without edges, since what they lead to may
+// not have been written; their rows are still pending. Does nothing when no merge was interrupted. The caller
+// holds the merge lock.
+void undo_interrupted_merge(Relation index);
+
 }  // namespace vecidx

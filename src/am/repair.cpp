@@ -31,7 +31,8 @@ class Repair {
           walk_(memory),
           candidates_(memory),
           codes_(memory),
-          homeless_(memory) {}
+          homeless_(memory),
+          hosts_(memory) {}
 
     void run() {
         collect_dead();
@@ -139,14 +140,15 @@ class Repair {
             if (lane != last) node.move_edge(last, lane);
             node.header().degree = static_cast<std::uint16_t>(last);
         }
-        for (const Candidate& c : candidates_)
-            if (!take(node, c) && c.pin == Pin::kYes) homeless_.push_back({id, c});
+        homeless_.clear();
+        for (std::size_t i = 0; i < candidates_.size(); ++i)
+            if (!take(node, candidates_[i]) && candidates_[i].pin == Pin::kYes) homeless_.push_back(i);
+        // Before the node itself, so that a crash leaves nothing without a way to it.
+        for (const std::size_t i : homeless_) find_home(node, candidates_[i]);
         with_write(index_, block_of(meta_.shape, id), PageKind::kNode, [&](Page page) {
             std::memcpy(page_contents(page) + slot_of(meta_.shape, id) * layout_.size, image_.data(),
                         layout_.size);
         });
-        for (const Homeless& h : homeless_) find_home(h);
-        homeless_.clear();
     }
 
     // The node's bytes, and its vector as the query of its neighbors' estimates.
@@ -208,54 +210,69 @@ class Repair {
         return true;
     }
 
-    struct Homeless {
-        NodeId parent;  // where there was no room
-        Candidate candidate;
-    };
-
-    // Pins a node at a live neighbor of the node that had no room for it.
-    void find_home(const Homeless& h) {
-        std::pmr::vector<NodeId> hosts(dead_.get_allocator().resource());
-        with_node(index_, cache(), h.parent, [&](const ConstNode& node) {
-            hosts.assign(node.neighbors().begin(), node.neighbors().end());
-        });
-        for (const NodeId host : hosts) {
-            if (host == h.candidate.id || is_dead(host)) continue;
-            bool taken = false;
-            with_write(index_, block_of(meta_.shape, host), PageKind::kNode, [&](Page page) {
-                taken = take(node_in(meta_.shape, page, slot_of(meta_.shape, host)), h.candidate);
+    // Pins a node below the parent that has no room for it, at the first node of the parent's own tree that
+    // has: elsewhere it might come to hang below itself.
+    void find_home(const ConstNode& parent, const Candidate& c) {
+        hosts_.clear();
+        const auto add_pinned = [this](const ConstNode& node) {
+            for (std::size_t lane = 0; lane < node.degree(); ++lane)
+                if (node.pinned(lane)) hosts_.push_back(node.ids()[lane]);
+        };
+        add_pinned(parent);
+        for (std::size_t at = 0; at < hosts_.size(); ++at) {
+            const NodeId host = hosts_[at];
+            if (host == c.id) continue;
+            bool room = false;
+            with_node(index_, cache(), host, [&](const ConstNode& node) {
+                room = node.degree() < layout_.degree || node.pinned_count() < node.degree();
+                add_pinned(node);
             });
-            if (taken) return;
+            if (!room || is_dead(host)) continue;
+            with_write(index_, block_of(meta_.shape, host), PageKind::kNode,
+                       [&](Page page) { take(node_in(meta_.shape, page, slot_of(meta_.shape, host)), c); });
+            return;
         }
         ereport(WARNING,
-                errmsg("index \"%s\" has no room to connect node %u", RelationGetRelationName(index_),
-                       h.candidate.id),
+                errmsg("index \"%s\" has no room to connect node %u", RelationGetRelationName(index_), c.id),
                 errhint("Please REINDEX it."));
     }
 
     // Nothing leads to the dead nodes any more.
     void free_dead() {
-        for (const NodeId id : dead_) {
+        for (std::size_t at = 0; at < dead_.size();) {
             poll_();
-            const BlockNumber block = block_of(meta_.shape, id);
-            NodeHeader header;
-            with_write(index_, block, PageKind::kNode, [&](Page page) {
-                NodeHeader& h = node_in(meta_.shape, page, slot_of(meta_.shape, id)).header();
-                header = h;
-                h = NodeHeader{};
-                h.version = header.version;
-                h.posting = kNoPosting;
-                h.own_block = kNoOwnBlock;
-            });
-            free_postings(index_, header.posting, {id, header.version});
-            if (layout_.own_place == OwnPlace::kApart) free_apart(index_, header.own_block);
-            list_free_nodes(index_, block);
+            at = free_slots(at);
         }
-        const auto count = static_cast<std::uint32_t>(dead_.size());
-        with_meta_write(index_, [count](Meta& meta) {
-            meta.node_count -= count;
-            meta.tombstones -= count;
-        });
+    }
+
+    // Frees the dead nodes of one page, and counts them, in one change; then what they kept elsewhere.
+    // Returns the next.
+    std::size_t free_slots(std::size_t first) {
+        NodeHeader headers[kPageBytes / sizeof(NodeHeader)];
+        const BlockNumber block = block_of(meta_.shape, dead_[first]);
+        std::size_t end = first;
+        PageChange change(index_);
+        Meta* meta = page_contents<Meta>(change.edit(kMetaBlock, PageKind::kMeta));
+        const Page page = change.edit(block, PageKind::kNode);
+        for (; end < dead_.size() && block_of(meta_.shape, dead_[end]) == block; ++end) {
+            NodeHeader& h = node_in(meta_.shape, page, slot_of(meta_.shape, dead_[end])).header();
+            headers[end - first] = h;
+            h = NodeHeader{};
+            h.version = headers[end - first].version;
+            h.posting = kNoPosting;
+            h.own_block = kNoOwnBlock;
+        }
+        const auto count = static_cast<std::uint32_t>(end - first);
+        meta->node_count -= count;
+        meta->tombstones -= count;
+        change.commit();
+        list_free_nodes(index_, block);
+        for (std::size_t i = first; i < end; ++i) {
+            const NodeHeader& h = headers[i - first];
+            free_postings(index_, h.posting, {dead_[i], h.version});
+            if (layout_.own_place == OwnPlace::kApart) free_apart(index_, h.own_block);
+        }
+        return end;
     }
 
     Relation index_;
@@ -269,7 +286,8 @@ class Repair {
     std::pmr::vector<Step> walk_;
     std::pmr::vector<Candidate> candidates_;
     std::pmr::vector<std::uint8_t> codes_;
-    std::pmr::vector<Homeless> homeless_;
+    std::pmr::vector<std::size_t> homeless_;  // of candidates_: pinned, without room
+    std::pmr::vector<NodeId> hosts_;
 };
 
 }  // namespace

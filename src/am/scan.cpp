@@ -102,16 +102,17 @@ bool VamanaScan::refill() {
     if (stage_ == Stage::kSearch || stage_ == Stage::kGrow) {
         stage_ = Stage::kSweep;
         const bool strict = settings().iterative_scan == static_cast<int>(IterativeScan::kStrictOrder);
-        sweep_start_ = strict ? last_bound_ : -kInfinity;
-        sweep_from_ = {sweep_start_, kNoPosting, 0, 0, {}};
+        sweep_from_ = {strict ? last_bound_ : -kInfinity, kNoPosting, 0, 0, {}};
         window_ = std::max<std::size_t>(1000, static_cast<std::size_t>(work_mem) * 1024 / sizeof(Result) / 2);
     }
     if (stage_ == Stage::kSweep) {
-        if (sweep(kInfinity)) return true;
+        if (sweep()) return true;
         stage_ = Stage::kLate;
-        sweep_from_ = {-kInfinity, kNoPosting, 0, 0, {}};
+        whole_ = false;
     }
-    if (sweep(sweep_start_)) return true;
+    // What was too late for its place, and what a merge gave another bound between two sweeps.
+    sweep_from_ = {-kInfinity, kNoPosting, 0, 0, {}};
+    if (!whole_ && sweep()) return true;
     stage_ = Stage::kDone;
     return false;
 }
@@ -119,10 +120,7 @@ bool VamanaScan::refill() {
 // One best-first search, and the pending area, into the heap.
 void VamanaScan::search(std::size_t list_size) {
     budget_ = list_size;
-    // Pending rows before the graph: a row that a merge moves meanwhile is met at least once.
-    const Meta meta = read_meta(index_);
-    prepare(meta);
-    collect_pending(meta);
+    const Meta meta = collect_pending();
     if (meta.trained == 0) {
         budget_ = kNoBudget;  // all there is was looked at
     } else {
@@ -148,9 +146,13 @@ double VamanaScan::bound_of(const StoredVector& own, float l2, float error, floa
     return undefined() ? 0 : query_.lower_bound(own, l2, error, norm_squared, relative_to);
 }
 
-void VamanaScan::collect_pending(const Meta& meta) {
+// Pending rows before the graph: a row that a merge moves meanwhile is met at least once. Returns the
+// metapage as it is afterwards, which may lead to a graph that was not there before.
+Meta VamanaScan::collect_pending() {
+    const Meta meta = read_meta(index_);
+    prepare(meta);
     for_each_pending(
-        index_, shape_, meta.pending_head,
+        index_, meta,
         [&](BlockNumber, const PendingPage& page) {
             for (std::size_t i = 0; i < page.count(); ++i) {
                 const PendingEntry& e = page.entry(i);
@@ -168,6 +170,9 @@ void VamanaScan::collect_pending(const Meta& meta) {
             }
         },
         poll);
+    const Meta after = read_meta(index_);
+    prepare(after);
+    return after;
 }
 
 void VamanaScan::push_node(NodeId id, const ConstNode& node, double bound) {
@@ -205,13 +210,20 @@ void VamanaScan::read_chain(const Result& chain) {
     if (record.next != kNoPosting) add({chain.bound, record.next, chain.owner, chain.version, {}});
 }
 
-// Looks at every row. Keeps, as the next results, the nearest that follow sweep_from_, are nearer than
-// `below` and were not returned. False when there are none.
-bool VamanaScan::sweep(double below) {
-    sweep_below_ = below;
-    const Meta meta = read_meta(index_);
-    prepare(meta);
-    collect_pending(meta);
+// Looks at every row. Keeps, as the next results, the nearest that follow sweep_from_ and were not returned.
+// False when there are none.
+bool VamanaScan::sweep() {
+    const Meta meta = collect_pending();
+    if (meta.trained > 0) sweep_nodes();
+    whole_ = heap_.size() < window_;
+    if (heap_.empty()) return false;
+    sweep_from_ = *std::max_element(heap_.begin(), heap_.end());
+    budget_ = heap_.size();
+    std::make_heap(heap_.begin(), heap_.end(), farther);
+    return true;
+}
+
+void VamanaScan::sweep_nodes() {
     const BlockNumber blocks = RelationGetNumberOfBlocks(index_);
     std::pmr::vector<Result> chains(&memory_);
     for (BlockNumber block = kMetaBlock + 1; block < blocks; ++block) {
@@ -235,11 +247,6 @@ bool VamanaScan::sweep(double below) {
         }
         chains.clear();
     }
-    if (heap_.empty()) return false;
-    sweep_from_ = *std::max_element(heap_.begin(), heap_.end());
-    budget_ = heap_.size();
-    std::make_heap(heap_.begin(), heap_.end(), farther);
-    return true;
 }
 
 void VamanaScan::sweep_page(Page page, BlockNumber block, std::pmr::vector<Result>& chains) {
@@ -270,7 +277,7 @@ void VamanaScan::sweep_page(Page page, BlockNumber block, std::pmr::vector<Resul
 
 // A max-heap of the nearest `window_` results.
 void VamanaScan::keep_window(const Result& result) {
-    if (!(sweep_from_ < result) || !(result.bound < sweep_below_) || seen_.contains(result.tid.key())) return;
+    if (!(sweep_from_ < result) || seen_.contains(result.tid.key())) return;
     if (heap_.size() == window_) {
         if (!(result < heap_.front())) return;
         std::pop_heap(heap_.begin(), heap_.end());

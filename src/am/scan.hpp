@@ -45,9 +45,10 @@ class VamanaScan {
     bool refill();
     void prepare(const Meta& meta);
     void search(std::size_t list_size);
-    bool sweep(double below);
+    bool sweep();
+    void sweep_nodes();
     void sweep_page(Page page, BlockNumber block, std::pmr::vector<Result>& chains);
-    void collect_pending(const Meta& meta);
+    Meta collect_pending();
     void keep_window(const Result& result);
     double bound_of(const StoredVector& own, float l2, float error, float norm_squared,
                     const float* relative_to) const;
@@ -74,10 +75,9 @@ class VamanaScan {
     std::size_t budget_ = 0;   // results that this round may still return
     std::size_t visited_ = 0;  // nodes, over all rounds
     double last_bound_ = 0;
-    double sweep_start_ = 0;  // bounds below it were for earlier rounds to find
-    Result sweep_from_{};     // sweeps keep what follows this
-    double sweep_below_ = 0;
+    Result sweep_from_{};  // sweeps keep what follows this
     std::size_t window_ = 0;
+    bool whole_ = false;  // the last sweep kept all that it could
 };
 
 }  // namespace vecidx

@@ -48,7 +48,7 @@ Counts count_all(Relation index, const Meta& meta, BlockNumber blocks) {
     }
     FreeAccessStrategy(strategy);
     for_each_pending(
-        index, meta.shape, meta.pending_head,
+        index, meta,
         [&counts](BlockNumber, const PendingPage& page) {
             counts.pending_rows += static_cast<std::int64_t>(page.count());
         },

@@ -25,16 +25,30 @@ class Sweep {
         : index_(index), callback_(callback), state_(state), stats_(stats), meta_(read_meta(index)) {}
 
     void run() {
-        // Rows that a merge moves from the pending area later were looked at here already.
-        with_merge_lock(index_, [this] { sweep_pending(); });
-        for (BlockNumber first = kMetaBlock + 1; first < RelationGetNumberOfBlocks(index_); first += kSlice)
-            with_merge_lock(index_, [&] { sweep_slice(first); });
+        // Rows that a merge moves from the pending area later were looked at here already. Nodes of an
+        // interrupted merge share their own vectors with pending rows, so they go first.
+        with_merge_lock(index_, [this] {
+            undo_interrupted_merge(index_);
+            sweep_pending();
+        });
+        const BlockNumber blocks = settled_blocks();
+        for (BlockNumber first = kMetaBlock + 1; first < blocks; first += kSlice)
+            with_merge_lock(index_, [&] { sweep_slice(first, std::min(blocks, first + kSlice)); });
     }
 
   private:
     bool dead(const HeapTid& tid) const {
         ItemPointerData pointer = item_pointer(tid);
         return callback_(&pointer, state_);
+    }
+
+    // The number of blocks, none of them just being added and not locked yet. New ones need no sweep.
+    BlockNumber settled_blocks() const {
+        const bool shared = !RELATION_IS_LOCAL(index_);
+        if (shared) LockRelationForExtension(index_, ExclusiveLock);
+        const BlockNumber blocks = RelationGetNumberOfBlocks(index_);
+        if (shared) UnlockRelationForExtension(index_, ExclusiveLock);
+        return blocks;
     }
 
     void sweep_pending() {
@@ -79,16 +93,12 @@ class Sweep {
         for (std::size_t i = 0; i < apart_count; ++i) free_apart(index_, apart[i]);
     }
 
-    void sweep_slice(BlockNumber first) {
-        tombstones_ = 0;
-        const BlockNumber end = std::min(RelationGetNumberOfBlocks(index_), first + kSlice);
+    void sweep_slice(BlockNumber first, BlockNumber end) {
+        head_sequence_ = head_sequence(read_meta(index_));
         for (BlockNumber block = first; block < end; ++block) {
             poll();
             sweep_page(block);
         }
-        if (tombstones_ == 0) return;
-        const std::uint32_t made = tombstones_;
-        with_meta_write(index_, [made](Meta& meta) { meta.tombstones += made; });
     }
 
     struct Finding {
@@ -100,11 +110,15 @@ class Sweep {
     void sweep_page(BlockNumber block) {
         Finding findings[kPageBytes / sizeof(NodeHeader)];
         std::size_t count = 0;
+        Leftover leftover = Leftover::kNone;
         const Buffer buffer = ReadBuffer(index_, block);
         LockBuffer(buffer, BUFFER_LOCK_SHARE);
         const Page page = BufferGetPage(buffer);
-        if (!PageIsNew(page)) {
+        if (PageIsNew(page)) {
+            leftover = Leftover::kFree;
+        } else {
             check_page(index_, block, page);
+            leftover = leftover_of(page);
             for (std::size_t slot = 0;
                  page_kind(page) == PageKind::kNode && slot < meta_.shape.nodes_per_page; ++slot) {
                 const ConstNode node = node_in(meta_.shape, page, slot);
@@ -112,14 +126,47 @@ class Sweep {
             }
         }
         UnlockReleaseBuffer(buffer);
+        reclaim(block, leftover);
+        sweep_nodes(block, std::span(findings, count));
+    }
+
+    void sweep_nodes(BlockNumber block, std::span<Finding> findings) {
         bool any = false;
-        for (std::size_t i = 0; i < count; ++i) any |= sweep_node(block, findings[i]);
+        std::uint32_t tombstones = 0;
+        for (Finding& f : findings) {
+            any |= sweep_node(block, f);
+            tombstones += (f.header.flags & kNodeTombstone) != 0 ? 1 : 0;
+        }
         if (!any) return;
-        with_write(index_, block, PageKind::kNode, [&](Page target) {
-            for (std::size_t i = 0; i < count; ++i)
-                if (findings[i].changed)
-                    node_in(meta_.shape, target, findings[i].slot).header() = findings[i].header;
-        });
+        PageChange change(index_);
+        if (tombstones > 0)
+            page_contents<Meta>(change.edit(kMetaBlock, PageKind::kMeta))->tombstones += tombstones;
+        const Page page = change.edit(block, PageKind::kNode);
+        for (const Finding& f : findings)
+            if (f.changed) node_in(meta_.shape, page, f.slot).header() = f.header;
+        change.commit();
+    }
+
+    // What a crash may leave behind: pages that the free space map forgot (it is not logged), pages that a
+    // merge took off the pending area and did not free, free slots that are on no list.
+    enum class Leftover { kNone, kFree, kConsumed, kSlots };
+
+    Leftover leftover_of(Page page) const {
+        const PageTail& tail = page_tail(page);
+        if (tail.kind == PageKind::kFree) return Leftover::kFree;
+        if (tail.kind == PageKind::kPending)
+            return static_cast<std::int32_t>(tail.sequence - head_sequence_) < 0 ? Leftover::kConsumed
+                                                                                 : Leftover::kNone;
+        if (tail.kind != PageKind::kNode || (tail.flags & kInFreeList) != 0) return Leftover::kNone;
+        for (std::size_t slot = 0; slot < meta_.shape.nodes_per_page; ++slot)
+            if (!node_in(meta_.shape, page, slot).used()) return Leftover::kSlots;
+        return Leftover::kNone;
+    }
+
+    void reclaim(BlockNumber block, Leftover leftover) {
+        if (leftover == Leftover::kFree) RecordFreeIndexPage(index_, block);
+        if (leftover == Leftover::kConsumed) free_page(index_, block);
+        if (leftover == Leftover::kSlots) list_free_nodes(index_, block);
     }
 
     // Removes a node's dead rows from the copy of its header and from its chain. True when the header
@@ -143,7 +190,6 @@ class Sweep {
         if (rows.live == 0) {
             h.flags |= kNodeTombstone;
             finding.changed = true;
-            ++tombstones_;
         }
         stats_->num_index_tuples += rows.live;
         stats_->tuples_removed += rows.removed;
@@ -155,7 +201,7 @@ class Sweep {
     void* state_;
     IndexBulkDeleteResult* stats_;
     Meta meta_;
-    std::uint32_t tombstones_ = 0;
+    std::uint32_t head_sequence_ = 0;  // of the pending area, while a slice is swept
 };
 
 }  // namespace

@@ -68,6 +68,15 @@ BlockNumber extend_chain(Relation index, const PendingRow& row, bool* done) {
 
 }  // namespace
 
+void finish_run(Relation index, Meta& meta, const PendingRun& run) {
+    const BlockNumber next = with_read(index, run.last, [](Page page) { return page_tail(page).next; });
+    meta.pending_head = next;
+    if (next == InvalidBlockNumber) meta.pending_tail = InvalidBlockNumber;
+    meta.pending_pages -= run.pages;
+    meta.batch = meta.merging;
+    meta.merging = 0;
+}
+
 Appended append_pending(Relation index, const PendingRow& row) {
     IndexCache* cache = peek_cache(index);
     if (cache == nullptr) cache = index_cache(index, read_meta(index));

@@ -45,36 +45,53 @@ inline void check_pending_page(Relation index, const NodeLayout& layout, BlockNu
         report_corruption(index, block, "The page says that it has more pending rows than fit.");
 }
 
+// The number of the chain's oldest page; pages with a smaller one were consumed.
+inline std::uint32_t head_sequence(const Meta& meta) {
+    return meta.pending_sequence - meta.pending_pages + 1;
+}
+
 // Lends every pending page, oldest first, share locked, to fn(block, PendingPage); pages appended meanwhile
 // are seen too, and a page may be lent twice when a merge overtakes the reader. `poll` is called between
 // pages, nothing locked. Error (index_corrupted) when the chain is broken.
 template <typename Fn, typename Poll>
-void for_each_pending(Relation index, const IndexShape& shape, BlockNumber head, Fn fn, Poll poll) {
-    std::uint32_t last_sequence = 0;
-    std::uint32_t first_sequence = 0;  // of the head at the last start
-    bool started = false;
-    for (BlockNumber block = head; block != InvalidBlockNumber;) {
+void for_each_pending(Relation index, const Meta& start, Fn fn, Poll poll) {
+    const IndexShape shape = start.shape;
+    BlockNumber block = start.pending_head;
+    std::uint32_t first = head_sequence(start);
+    for (std::uint32_t sequence = first; block != InvalidBlockNumber;) {
         poll();
         bool overtaken = false;
         const BlockNumber next = with_read(index, block, [&](Page page) {
             const PageTail& tail = page_tail(page);
-            overtaken = tail.kind != PageKind::kPending || (started && tail.sequence != last_sequence + 1);
+            overtaken = tail.kind != PageKind::kPending || tail.sequence != sequence;
             if (overtaken) return InvalidBlockNumber;
             check_pending_page(index, shape.layout, block, page);
-            // A reader is overtaken only when the head has moved on.
-            if (!started && tail.sequence == first_sequence)
-                report_corruption(index, block, "The chain of pending pages that begins here is broken.");
-            if (!started) first_sequence = tail.sequence;
-            last_sequence = tail.sequence;
-            started = true;
             fn(block, PendingPage(shape.layout, page));
             return tail.next;
         });
-        block = next;
-        if (!overtaken) continue;
-        block = read_meta(index).pending_head;
-        started = false;
+        ++sequence;
+        if (!overtaken) {
+            block = next;
+            continue;
+        }
+        // A reader is overtaken only when the head has moved on.
+        const Meta meta = read_meta(index);
+        sequence = head_sequence(meta);
+        if (sequence == first)
+            report_corruption(index, block, "The chain of pending pages is broken at this block.");
+        first = sequence;
+        block = meta.pending_head;
     }
 }
+
+// Pages that a merge has read and takes off the head of the chain: up to `last`.
+struct PendingRun {
+    BlockNumber last = InvalidBlockNumber;
+    std::uint32_t pages = 0;
+};
+
+// Takes a run off the chain in the metapage, which is locked, and ends the merge that read it: the nodes of
+// its batch count from the commit of this change on.
+void finish_run(Relation index, Meta& meta, const PendingRun& run);
 
 }  // namespace vecidx
