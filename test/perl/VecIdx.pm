@@ -93,8 +93,8 @@ sub rows_found
 		$settings;
 		SET enable_seqscan = off;
 		SET enable_sort = off;
-		SELECT count(*), count(DISTINCT ctid), (SELECT count(*) FROM $table WHERE ctid > '(0,0)')
-		FROM (SELECT ctid FROM $table ORDER BY $column $op $query) found;
+		SELECT count(*), count(DISTINCT id), (SELECT count(id + 0) FROM $table)
+		FROM (SELECT id FROM $table ORDER BY $column $op $query) found;
 	));
 }
 
