@@ -8,7 +8,7 @@ FROM generate_series(1, 3000) i;
 INSERT INTO items SELECT i, (SELECT embedding FROM items WHERE id = 1) FROM generate_series(3001, 3100) i;
 INSERT INTO items SELECT i, NULL FROM generate_series(3101, 3120) i;
 
-CREATE INDEX items_l2 ON items USING vamana (embedding vector_l2_ops) WITH (max_degree = 64);
+CREATE INDEX items_l2 ON items USING vamana (embedding vector_l2_ops) WITH (max_degree = 64, pending_limit = 100000);
 SELECT vamana_check('items_l2');
 SELECT vamana_check('items_l2', true);
 SELECT metric, dims, format_version, max_degree, code_bits, own_vector, nodes, tombstones, rows, pending_rows, pending_pages,
@@ -17,10 +17,10 @@ FROM vamana_stats('items_l2');
 
 -- the other metrics, an expression, a predicate; zero vectors are not indexed by cosine
 INSERT INTO items SELECT i, array_fill(0::real, ARRAY[12]) FROM generate_series(3121, 3125) i;
-CREATE INDEX items_ip ON items USING vamana (embedding vector_ip_ops);
-CREATE INDEX items_cosine ON items USING vamana (embedding vector_cosine_ops) WHERE id % 2 = 1;
-CREATE INDEX items_l1 ON items USING vamana (((embedding * embedding)::vector(12)) vector_l1_ops);
-CREATE INDEX items_half ON items USING vamana (((embedding + embedding)::vector(12)) vector_l2_ops) WITH (max_degree = 32);
+CREATE INDEX items_ip ON items USING vamana (embedding vector_ip_ops) WITH (pending_limit = 100000);
+CREATE INDEX items_cosine ON items USING vamana (embedding vector_cosine_ops) WITH (pending_limit = 100000) WHERE id % 2 = 1;
+CREATE INDEX items_l1 ON items USING vamana (((embedding * embedding)::vector(12)) vector_l1_ops) WITH (pending_limit = 100000);
+CREATE INDEX items_half ON items USING vamana (((embedding + embedding)::vector(12)) vector_l2_ops) WITH (max_degree = 32, pending_limit = 100000);
 SELECT i, vamana_check(i, true)
 FROM unnest(ARRAY['items_l2', 'items_ip', 'items_cosine', 'items_l1', 'items_half']::regclass[]) i;
 
@@ -46,7 +46,7 @@ FROM vamana_stats('items_l2');
 
 -- an index without rows, and one without a graph
 CREATE TABLE few (embedding vector(3));
-CREATE INDEX few_idx ON few USING vamana (embedding vector_l2_ops);
+CREATE INDEX few_idx ON few USING vamana (embedding vector_l2_ops) WITH (pending_limit = 100000);
 SELECT vamana_check('few_idx', true);
 INSERT INTO few SELECT ARRAY[i, 0, 0]::real[] FROM generate_series(1, 20) i;
 SELECT vamana_check('few_idx', true), vamana_merge('few_idx');
@@ -58,8 +58,8 @@ CREATE TABLE long (embedding vector(4500));
 INSERT INTO long
 SELECT (SELECT array_agg((hashint8extended(d, i) & 1023) / 1024.0::real ORDER BY d) FROM generate_series(1, 4500) d)::real[]
 FROM generate_series(1, 100) i;
-CREATE INDEX long_l2 ON long USING vamana (embedding vector_l2_ops);
-CREATE INDEX long_ip ON long USING vamana (embedding vector_ip_ops);
+CREATE INDEX long_l2 ON long USING vamana (embedding vector_l2_ops) WITH (pending_limit = 100000);
+CREATE INDEX long_ip ON long USING vamana (embedding vector_ip_ops) WITH (pending_limit = 100000);
 INSERT INTO long SELECT embedding * embedding FROM long LIMIT 10;
 INSERT INTO long SELECT embedding FROM long LIMIT 5;
 SELECT vamana_check('long_l2', true), vamana_check('long_ip', true);

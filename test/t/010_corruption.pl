@@ -189,7 +189,7 @@ for my $damage (@damages)
 		CREATE TABLE $table (id int, embedding vector($dims));
 		INSERT INTO $table SELECT * FROM source;
 		INSERT INTO $table SELECT 2000 + i, embedding FROM source, generate_series(1, 40) i WHERE id = 7;
-		CREATE INDEX ${table}_idx ON $table USING vamana (embedding vector_l2_ops) WITH (max_degree = 32);
+		CREATE INDEX ${table}_idx ON $table USING vamana (embedding vector_l2_ops) WITH (max_degree = 32, pending_limit = 100000);
 		INSERT INTO $table SELECT 4000 + id, embedding FROM source WHERE id <= 400;
 	));
 }

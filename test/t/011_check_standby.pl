@@ -9,7 +9,7 @@ use VecIdx;
 my $primary = vecidx_node('primary', 'autovacuum = off');
 fill_vectors($primary, 'items', rows => 3000, dims => 16);
 $primary->safe_psql('postgres', q(
-	CREATE INDEX items_idx ON items USING vamana (embedding vector_l2_ops);
+	CREATE INDEX items_idx ON items USING vamana (embedding vector_l2_ops) WITH (pending_limit = 100000);
 	CREATE UNLOGGED TABLE brief (embedding vector(3));
 	CREATE INDEX brief_idx ON brief USING vamana (embedding vector_l2_ops);
 ));
