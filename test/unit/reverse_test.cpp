@@ -75,9 +75,6 @@ class ReverseTest : public ::testing::Test {
         for (NodeId i = 0; i < kDegree; ++i)
             ASSERT_TRUE(add(i, on(i, length(i)), pinned.contains(i) ? Pin::kYes : Pin::kNo));
     }
-    void fill_ring(const Ids& pinned = {}) {
-        fill([](NodeId) { return 1; }, pinned);
-    }
     void fill_spiral(const Ids& pinned = {}) {
         fill([](NodeId i) { return 1 + 0.1 * i; }, pinned);
     }
@@ -179,6 +176,22 @@ TEST_F(ReverseTest, AlphaSaysWhatIsCovered) {
     EXPECT_EQ(ids(), changed(all_, {15}, {100}));
 }
 
+// Node 3 at squared distance 4 from x, which is at 1 from p, and 5 from p.
+TEST_F(ReverseTest, AlphaSaysWhatMakesRoom) {
+    const Point x = on(40, 1);
+    for (const float alpha : {kAlpha, 2.0f}) {
+        std::memset(bytes_.data(), 0, layout_.size);
+        ReverseLinker linker(book_, alpha, std::pmr::new_delete_resource());
+        linker.begin(node(), center_.data());
+        for (NodeId i = 0; i < kDegree; ++i) {
+            const Point v = i == 3 ? step(x, 50, 2) : on(i, i == 9 ? 5 : 1.1);
+            ASSERT_TRUE(add(i, v, Pin::kNo, linker));
+        }
+        EXPECT_TRUE(add(100, x, Pin::kNo, linker));
+        EXPECT_EQ(ids(), changed(all_, {alpha == kAlpha ? 3u : 9u}, {100}));
+    }
+}
+
 // Nodes 3, 14 and 15 follow x on its ray, node 15 twice as far as that; node 13 is near x but nearer to p.
 TEST_F(ReverseTest, FartherOnesThatItCoversMakeRoom) {
     for (NodeId i = 0; i < 13; ++i) ASSERT_TRUE(add(i, on(i, i == 3 ? 1.2 : 1)));
@@ -235,12 +248,13 @@ TEST_F(ReverseTest, OfThePinnedNoneIsReplaced) {
 
 // It takes the place of the farthest that is not pinned, nearer or not.
 TEST_F(ReverseTest, APinnedOneIsNotLeftOut) {
-    fill_ring({0, 1, 2, 3});
+    fill([](NodeId i) { return i == 9 ? 3 : 1; }, {0, 1, 2});
     EXPECT_TRUE(add(100, on(3, 1.2), Pin::kYes)) << "though node 3 covers it";
+    EXPECT_EQ(ids(), changed(all_, {9}, {100})) << "and node 3 stays";
     EXPECT_TRUE(add(101, on(40, 50), Pin::kYes)) << "though it is the farthest";
     const Ids after = ids();
     EXPECT_EQ(after.size(), kDegree);
-    EXPECT_EQ(pinned_ids(), (Ids{0, 1, 2, 3, 100, 101}));
+    EXPECT_EQ(pinned_ids(), (Ids{0, 1, 2, 100, 101}));
     expect_codes_intact();
 }
 
@@ -278,11 +292,13 @@ TEST_F(ReverseTest, PinsHoldWhateverComes) {
 
 // What was measured at one node says nothing of the next.
 TEST_F(ReverseTest, EachNodeIsMeasuredAnew) {
+    ReverseLinker other(book_, kAlpha, std::pmr::new_delete_resource());
     fill_spiral();
     EXPECT_TRUE(add(100, on(40, 0.9)));
     std::memset(bytes_.data(), 0, layout_.size);
+    other.begin(node(), center_.data());
+    for (NodeId i = 0; i < kDegree; ++i) ASSERT_TRUE(add(i, on(i, 2.5 - 0.1 * i), Pin::kNo, other));
     linker_.begin(node(), center_.data());
-    fill([](NodeId i) { return 2.5 - 0.1 * i; });
     EXPECT_TRUE(add(101, on(41, 2.3)));
     EXPECT_EQ(ids(), changed(all_, {0}, {101}));
 }
