@@ -89,11 +89,8 @@ $reader->query_safe("BEGIN ISOLATION LEVEL REPEATABLE READ; SET enable_seqscan =
 	  . " DECLARE c CURSOR FOR SELECT id FROM items ORDER BY embedding <-> $query; FETCH 5 FROM c");
 $primary->safe_psql('postgres', "SELECT vamana_merge('items_embedding_idx')");
 $primary->wait_for_catchup($replica, 'replay', $primary->lsn('insert'));
-$reader->query_safe('CREATE TEMP TABLE none (id int)') if 0;
-my $rest = $reader->query_safe('MOVE FORWARD ALL FROM c');
-is($rest =~ /MOVE (\d+)/ ? $1 + 5 : $rest, $count, 'a cursor of the replica goes on over a merge') if $rest =~ /MOVE/;
-my $fetched = $reader->query_safe('SELECT count(*) FROM items');
-is($fetched, $count, 'its snapshot has all rows');
+my $rest = () = $reader->query_safe('FETCH ALL FROM c') =~ /^\d+$/mg;
+is($rest + 5, $count, 'a cursor of the replica goes on over a merge');
 $reader->quit;
 
 $replica->promote;

@@ -13,9 +13,9 @@ my $node = vecidx_node('main', 'autovacuum = off');
 
 sub recall_is_high
 {
-	my ($class, $stage) = @_;
+	my ($class, $stage, $bound) = @_;
 	my $recall = recall($node, "t_$class", dims => $dims, operator => $operators{$class}, queries => 40);
-	cmp_ok($recall, '>=', 0.97, "$class, $stage");
+	cmp_ok($recall, '>=', $bound // 0.97, "$class, $stage");
 	index_is_sound($node, "t_${class}_embedding_idx", "$class, $stage: check");
 	return;
 }
@@ -61,13 +61,13 @@ foreach my $class (sort keys %operators)
 	all_rows_are_found($class, 'duplicates');
 }
 
-# All rows deleted, others inserted: the graph grows again from a single dead node.
+# All rows deleted, others inserted: the graph grows again from a single dead node, in a space trained for what is gone.
 $node->safe_psql('postgres', 'DELETE FROM t_l2');
 $node->safe_psql('postgres', 'VACUUM t_l2');
 is(rows_found($node, 't_l2', dims => $dims), '0|0|0', 'nothing is left');
 fill_vectors($node, 't_l2', rows => 2000, dims => $dims, seed => 5);
 $node->safe_psql('postgres', 'VACUUM t_l2');
-recall_is_high('l2', 'all replaced');
+recall_is_high('l2', 'all replaced', 0.9);
 all_rows_are_found('l2', 'all replaced');
 
 # Ten rounds of replacing a tenth, merged and repaired each time.
