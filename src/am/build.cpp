@@ -21,12 +21,16 @@ struct BuildState {
     NodeLayout layout;
     std::size_t capacity;  // rows that fit in memory
     double overflow;       // rows that did not
+    double unindexed;      // rows that are not indexed: NULL, zero vectors under cosine
     MemoryContext scratch;
 };
 
 void add_row(Relation index, ItemPointer tid, Datum* values, bool* isnull, bool, void* context) {
     auto* state = static_cast<BuildState*>(context);
-    if (isnull[0]) return;
+    if (isnull[0]) {
+        ++state->unindexed;
+        return;
+    }
     const MemoryContext old = MemoryContextSwitchTo(state->scratch);
     if (state->embedder->embed(values[0])) {
         PendingEntry entry = state->embedder->entry();
@@ -39,6 +43,8 @@ void add_row(Relation index, ItemPointer tid, Datum* values, bool* isnull, bool,
         else
             append_pending(index, {entry, state->embedder->halves()});
         state->overflow += fits ? 0 : 1;
+    } else {
+        ++state->unindexed;
     }
     MemoryContextSwitchTo(old);
     MemoryContextReset(state->scratch);
@@ -88,6 +94,7 @@ IndexBuildResult* vamana_build(Relation heap, Relation index, IndexInfo* info) {
                      shape.layout,
                      rows_in_memory(shape.layout),
                      0,
+                     0,
                      AllocSetContextCreate(context, "vamana build row", ALLOCSET_DEFAULT_SIZES)};
     const double expected = std::max(heap->rd_rel->reltuples, 0.0f);
     rows->reserve(std::min(state.capacity, static_cast<std::size_t>(expected * 1.05)));
@@ -99,6 +106,7 @@ IndexBuildResult* vamana_build(Relation heap, Relation index, IndexInfo* info) {
     else
         build_graph(index, *rows, Logging::kAtEnd, memory, build_progress());
     for (const BlockNumber block : rows->spare_blocks()) free_apart(index, block);
+    if (state.unindexed > 0) note_unindexed(index);
     // Before a merge, which logs changes of these pages.
     if (RelationNeedsWAL(index))
         log_newpage_range(index, MAIN_FORKNUM, 0, RelationGetNumberOfBlocks(index), true);

@@ -9,7 +9,10 @@ namespace vecidx {
 
 bool vamana_insert(Relation index, Datum* values, bool* isnull, ItemPointer tid, Relation, IndexUniqueCheck,
                    bool, IndexInfo*) {
-    if (isnull[0]) return false;
+    if (isnull[0]) {
+        note_unindexed(index);
+        return false;
+    }
     const MemoryContext context =
         AllocSetContextCreate(CurrentMemoryContext, "vamana insert", ALLOCSET_DEFAULT_SIZES);
     const MemoryContext old = MemoryContextSwitchTo(context);
@@ -23,6 +26,8 @@ bool vamana_insert(Relation index, Datum* values, bool* isnull, ItemPointer tid,
         if (shape.layout.own_place == OwnPlace::kApart)
             entry.own_block = write_apart(index, shape.layout, embedder.halves());
         if (append_pending(index, {entry, embedder.halves()}) == Appended::kOnNewPage) merge_if_due(index);
+    } else {
+        note_unindexed(index);
     }
     MemoryContextSwitchTo(old);
     MemoryContextDelete(context);

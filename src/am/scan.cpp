@@ -4,6 +4,7 @@
 #include "am/callbacks.hpp"
 #include "am/disk_graph.hpp"
 #include "am/row_embedder.hpp"
+#include "am/unindexed.hpp"
 #include "storage/pending.hpp"
 #include "vecidx/search.hpp"
 
@@ -35,13 +36,18 @@ VamanaScan::VamanaScan(Relation index, MemoryContext context)
       heap_(&memory_),
       seen_(&memory_, 64) {}
 
-void VamanaScan::restart(const VectorView* query) {
+void VamanaScan::restart(const VectorView* query, Relation heap, Snapshot snapshot) {
+    heap_relation_ = heap;
+    snapshot_ = snapshot;
     heap_.clear();
     seen_.clear();
     stage_ = Stage::kSearch;
     visited_ = 0;
+    complete_ = false;
+    unindexed_after_ = {};
     last_bound_ = -kInfinity;
     prepared_ = false;
+    window_ = std::max<std::size_t>(1000, static_cast<std::size_t>(work_mem) * 1024 / sizeof(Result) / 2);
     no_query_ = query == nullptr;
     if (no_query_) return;
     check_dims(shape_.dims, query->size());
@@ -56,7 +62,7 @@ void VamanaScan::prepare(const Meta& meta) {
     prepared_ = true;
 }
 
-bool VamanaScan::next(HeapTid* tid, double* bound) {
+bool VamanaScan::next(FoundRow* row) {
     const bool strict = settings().iterative_scan == static_cast<int>(IterativeScan::kStrictOrder);
     for (;;) {
         Result result;
@@ -66,79 +72,122 @@ bool VamanaScan::next(HeapTid* tid, double* bound) {
                 continue;
             }
             // Too late for its place: it comes after all others.
-            if (strict && result.bound < last_bound_ && stage_ != Stage::kLate && stage_ != Stage::kDone)
-                continue;
+            if (strict && result.bound < last_bound_ && stage_ < Stage::kLate) continue;
             if (!seen_.insert(result.tid.key())) continue;
             last_bound_ = std::max(last_bound_, result.bound);
-            *tid = result.tid;
-            *bound = result.bound;
+            *row = found(result);
             return true;
         }
         if (!refill()) return false;
     }
 }
 
-bool VamanaScan::may_go_on() const {
+FoundRow VamanaScan::found(const Result& result) const {
+    if (no_query_ || stage_ == Stage::kNulls) return {result.tid, Distance::kNull, 0};
+    if (undefined() || stage_ == Stage::kZeroVectors) return {result.tid, Distance::kNaN, 0};
+    return {result.tid, Distance::kLowerBound, result.bound};
+}
+
+// Whether the settings allow so many nodes more.
+bool VamanaScan::may_visit(std::size_t nodes) const {
     if (settings().iterative_scan == static_cast<int>(IterativeScan::kOff)) return false;
     const int most = settings().max_scan_tuples;
-    return most == 0 || visited_ < static_cast<std::size_t>(most);
+    return most == 0 || visited_ + nodes <= static_cast<std::size_t>(most);
 }
 
 // The next round's results. False when there are no more rounds.
 bool VamanaScan::refill() {
     heap_.clear();
+    if (stage_ < Stage::kZeroVectors && refill_indexed()) return true;
+    return stage_ != Stage::kDone && refill_unindexed();
+}
+
+// Of the rows that are indexed. When there are none left, the stage says what follows.
+bool VamanaScan::refill_indexed() {
     if (stage_ == Stage::kSearch && !no_query_) {
         list_size_ = static_cast<std::size_t>(search_list_size(index_));
         stage_ = Stage::kGrow;
         search(list_size_);
         return true;
     }
-    if (stage_ == Stage::kDone || (stage_ == Stage::kGrow && !may_go_on())) return false;
-    if (stage_ == Stage::kGrow && list_size_ * kGrowth <= read_meta(index_).node_count / kSweepShare) {
-        list_size_ *= kGrowth;
-        search(list_size_);
-        return true;
-    }
-    if (stage_ == Stage::kSearch || stage_ == Stage::kGrow) {
-        stage_ = Stage::kSweep;
-        const bool strict = settings().iterative_scan == static_cast<int>(IterativeScan::kStrictOrder);
-        sweep_from_ = {strict ? last_bound_ : -kInfinity, kNoPosting, 0, 0, {}};
-        window_ = std::max<std::size_t>(1000, static_cast<std::size_t>(work_mem) * 1024 / sizeof(Result) / 2);
-    }
+    if (stage_ == Stage::kGrow && grow()) return true;
+    const bool may_sweep = stage_ != Stage::kGrow || may_visit(read_meta(index_).node_count);
+    if (may_sweep && sweep_on()) return true;
+    const Stage next = shape_.metric == Metric::kCosine ? Stage::kZeroVectors : Stage::kNulls;
+    stage_ = may_sweep || complete_ ? next : Stage::kDone;
+    return false;
+}
+
+// A larger search, while that is cheaper than a sweep.
+bool VamanaScan::grow() {
+    const std::size_t larger = list_size_ * kGrowth;
+    if (larger > read_meta(index_).node_count / kSweepShare || !may_visit(larger)) return false;
+    list_size_ = larger;
+    search(list_size_);
+    return true;
+}
+
+// Sweeps from where the last one ended; rows that came late follow when there are no others.
+bool VamanaScan::sweep_on() {
+    const bool strict = settings().iterative_scan == static_cast<int>(IterativeScan::kStrictOrder);
+    if (stage_ < Stage::kSweep) start_sweep(Stage::kSweep, strict ? last_bound_ : -kInfinity);
     if (stage_ == Stage::kSweep) {
         if (sweep()) return true;
-        stage_ = Stage::kLate;
         whole_ = false;
     }
     // What was too late for its place, and what a merge gave another bound between two sweeps.
-    sweep_from_ = {-kInfinity, kNoPosting, 0, 0, {}};
-    if (!whole_ && sweep()) return true;
-    stage_ = Stage::kDone;
+    start_sweep(Stage::kLate, -kInfinity);
+    return !whole_ && sweep();
+}
+
+void VamanaScan::start_sweep(Stage stage, double from) {
+    stage_ = stage;
+    sweep_from_ = {from, kNoPosting, 0, 0, {}};
+}
+
+// Rows that the index does not hold: those whose distance is NaN, then those where it is NULL.
+bool VamanaScan::refill_unindexed() {
+    if (read_meta(index_).unindexed == 0) stage_ = Stage::kDone;
+    while (stage_ != Stage::kDone) {
+        std::pmr::vector<HeapTid> rows(&memory_);
+        const Unindexed kind = stage_ == Stage::kZeroVectors ? Unindexed::kZeroVector : Unindexed::kNull;
+        find_unindexed({heap_relation_, index_, snapshot_, kind, unindexed_after_, window_}, rows);
+        for (const HeapTid tid : rows) heap_.push_back({kInfinity, kNoPosting, 0, 0, tid});
+        std::make_heap(heap_.begin(), heap_.end(), farther);
+        budget_ = heap_.size();
+        if (!rows.empty()) {
+            unindexed_after_ = rows.back();
+            return true;
+        }
+        stage_ = stage_ == Stage::kZeroVectors ? Stage::kNulls : Stage::kDone;
+        unindexed_after_ = {};
+    }
     return false;
 }
 
 // One best-first search, and the pending area, into the heap.
 void VamanaScan::search(std::size_t list_size) {
-    budget_ = list_size;
     const Meta meta = collect_pending();
-    if (meta.trained == 0) {
-        budget_ = kNoBudget;  // all there is was looked at
-    } else {
-        IndexCache* cache = index_cache(index_, meta);
-        const auto sink = [this](const Visit& v) {
-            const float* relative_to =
-                shape_.layout.own_place == OwnPlace::kApart ? query_.embedded : query_.graph.vector;
-            const NodeHeader& h = v.node.header();
-            if (v.node.live())
-                push_node(v.id, v.node,
-                          bound_of(v.own, v.own_distance, h.error, h.norm_squared, relative_to));
-        };
-        DiskGraph graph(index_, cache, query_, sink);
-        beam_.reset(list_size);
-        offer_entries(meta, query_, beam_);
-        visited_ += best_first_search(graph, beam_, poll);
-    }
+    complete_ = meta.trained == 0 || search_graph(meta, list_size);
+    budget_ = complete_ ? kNoBudget : list_size;
     std::make_heap(heap_.begin(), heap_.end(), farther);
+}
+
+// True when it met every node: none was crowded out of the list.
+bool VamanaScan::search_graph(const Meta& meta, std::size_t list_size) {
+    IndexCache* cache = index_cache(index_, meta);
+    const auto sink = [this](const Visit& v) {
+        const float* relative_to =
+            shape_.layout.own_place == OwnPlace::kApart ? query_.embedded : query_.graph.vector;
+        const NodeHeader& h = v.node.header();
+        if (v.node.live())
+            push_node(v.id, v.node, bound_of(v.own, v.own_distance, h.error, h.norm_squared, relative_to));
+    };
+    DiskGraph graph(index_, cache, query_, sink);
+    beam_.reset(list_size);
+    offer_entries(meta, query_, beam_);
+    visited_ += best_first_search(graph, beam_, poll);
+    return beam_.size() < list_size;
 }
 
 double VamanaScan::bound_of(const StoredVector& own, float l2, float error, float norm_squared,
@@ -294,9 +343,49 @@ struct ScanState {
     MemoryContext context;
     MemoryContext scratch;  // of one query
     VamanaScan* scan;
-    Oid order_types[1];
     bool ready;  // a query was given
 };
+
+void start(IndexScanDesc scan, ScanState& state) {
+    if (scan->numberOfOrderBys == 0)
+        ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                errmsg("cannot scan vamana index without order"));
+    // See scan.hpp: without a pin only an MVCC snapshot tells whether a remembered row is still the same.
+    if (!IsMVCCSnapshot(scan->xs_snapshot))
+        ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                errmsg("non-MVCC snapshots are not supported with vamana"));
+    count_index_scan(scan);
+    const ScanKeyData& order = scan->orderByData[0];
+    MemoryContextReset(state.scratch);
+    const MemoryContext old = MemoryContextSwitchTo(state.scratch);
+    VectorView query;
+    const bool null = (order.sk_flags & SK_ISNULL) != 0;
+    if (!null) query = type_support(scan->indexRelation).view(order.sk_argument);
+    state.scan->restart(null ? nullptr : &query, scan->heapRelation, scan->xs_snapshot);
+    MemoryContextSwitchTo(old);
+    state.ready = true;
+}
+
+// Hands a row to the executor. Further distances to order by are for it to compute.
+void store(IndexScanDesc scan, const FoundRow& row) {
+    scan->xs_heaptid = item_pointer(row.tid);
+    // The heap would take an impossible block for a request to grow.
+    if (!ItemPointerIsValid(&scan->xs_heaptid) ||
+        ItemPointerGetBlockNumber(&scan->xs_heaptid) == InvalidBlockNumber)
+        ereport(ERROR, errcode(ERRCODE_INDEX_CORRUPTED),
+                errmsg("index \"%s\" leads to an impossible heap row",
+                       RelationGetRelationName(scan->indexRelation)),
+                errhint("Please REINDEX it."));
+    scan->xs_recheck = false;
+    scan->xs_recheckorderby = row.known != Distance::kNull || scan->numberOfOrderBys > 1;
+    for (int i = 0; i < scan->numberOfOrderBys; ++i) {
+        scan->xs_orderbyvals[i] = Float8GetDatum(-kInfinity);
+        scan->xs_orderbynulls[i] = false;
+    }
+    const double known = row.known == Distance::kNaN ? std::numeric_limits<double>::quiet_NaN() : row.bound;
+    scan->xs_orderbyvals[0] = Float8GetDatum(known);
+    scan->xs_orderbynulls[0] = row.known == Distance::kNull;
+}
 
 }  // namespace
 
@@ -306,12 +395,10 @@ IndexScanDesc vamana_begin_scan(Relation index, int keys, int orderbys) {
     state->context = AllocSetContextCreate(CurrentMemoryContext, "vamana scan", ALLOCSET_DEFAULT_SIZES);
     state->scratch = AllocSetContextCreate(state->context, "vamana query", ALLOCSET_SMALL_SIZES);
     state->scan = make_in<VamanaScan>(state->context, index, state->context);
-    state->order_types[0] = FLOAT8OID;
     scan->opaque = state;
-    scan->xs_orderbyvals =
-        static_cast<Datum*>(palloc0(sizeof(Datum) * static_cast<std::size_t>(std::max(orderbys, 1))));
-    scan->xs_orderbynulls =
-        static_cast<bool*>(palloc0(sizeof(bool) * static_cast<std::size_t>(std::max(orderbys, 1))));
+    const auto count = static_cast<std::size_t>(std::max(orderbys, 1));
+    scan->xs_orderbyvals = static_cast<Datum*>(palloc0(sizeof(Datum) * count));
+    scan->xs_orderbynulls = static_cast<bool*>(palloc0(sizeof(bool) * count));
     return scan;
 }
 
@@ -323,43 +410,10 @@ void vamana_rescan(IndexScanDesc scan, ScanKey keys, int key_count, ScanKey orde
 
 bool vamana_get_tuple(IndexScanDesc scan, ScanDirection) {
     auto* state = static_cast<ScanState*>(scan->opaque);
-    if (!state->ready) {
-        if (scan->numberOfOrderBys == 0)
-            ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                    errmsg("cannot scan vamana index without order"));
-        // See scan.hpp: without a pin only an MVCC snapshot tells whether a remembered row is still the same.
-        if (!IsMVCCSnapshot(scan->xs_snapshot))
-            ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                    errmsg("non-MVCC snapshots are not supported with vamana"));
-        count_index_scan(scan);
-        const ScanKeyData& order = scan->orderByData[0];
-        if ((order.sk_flags & SK_ISNULL) != 0) {
-            state->scan->restart(nullptr);
-        } else {
-            MemoryContextReset(state->scratch);
-            const MemoryContext old = MemoryContextSwitchTo(state->scratch);
-            const VectorView query = type_support(scan->indexRelation).view(order.sk_argument);
-            state->scan->restart(&query);
-            MemoryContextSwitchTo(old);
-        }
-        state->ready = true;
-    }
-    HeapTid tid;
-    double bound;
-    if (!state->scan->next(&tid, &bound)) return false;
-    scan->xs_heaptid = item_pointer(tid);
-    // The heap would take an impossible block for a request to grow.
-    if (!ItemPointerIsValid(&scan->xs_heaptid) ||
-        ItemPointerGetBlockNumber(&scan->xs_heaptid) == InvalidBlockNumber)
-        ereport(ERROR, errcode(ERRCODE_INDEX_CORRUPTED),
-                errmsg("index \"%s\" leads to an impossible heap row",
-                       RelationGetRelationName(scan->indexRelation)),
-                errhint("Please REINDEX it."));
-    scan->xs_recheck = false;
-    const bool null = (scan->orderByData[0].sk_flags & SK_ISNULL) != 0;
-    IndexOrderByDistance distance{state->scan->undefined() ? std::numeric_limits<double>::quiet_NaN() : bound,
-                                  null};
-    index_store_float8_orderby_distances(scan, state->order_types, &distance, !null);
+    if (!state->ready) start(scan, *state);
+    FoundRow row;
+    if (!state->scan->next(&row)) return false;
+    store(scan, row);
     return true;
 }
 

@@ -1,7 +1,8 @@
 // Index scans. A scan answers in rounds, each complete in itself: a search with the list size, then, as the
-// executor wants more rows, with four times that, and at last a sweep over all nodes, so that every row is
-// returned before the scan ends. Rows come in the order of a lower bound of their distance; the executor
-// fetches them anyway, computes the true distance and puts the last few in exact order (xs_recheckorderby).
+// executor wants more rows, with four times that, then a sweep over all nodes, and at last the heap rows that
+// are not indexed, so that every row is returned before the scan ends. Rows come in the order of a lower
+// bound of their distance; the executor fetches them anyway, computes the true distance and puts the last few
+// in exact order (xs_recheckorderby).
 //
 // A scan holds no pin and no lock between calls. Heap rows that it remembers may be removed and their places
 // reused by rows that its snapshot does not see: that is why it must have an MVCC snapshot.
@@ -27,24 +28,43 @@ struct Result {
     }
 };
 
+// What an index scan knows of a row's distance.
+enum class Distance { kLowerBound, kNaN, kNull };
+
+// A row as a scan returns it.
+struct FoundRow {
+    HeapTid tid;
+    Distance known;
+    double bound;  // of kLowerBound
+};
+
 class VamanaScan {
   public:
     VamanaScan(Relation index, MemoryContext context);
 
     // Starts over with a query; nullptr for SQL's NULL, to which every row is equally far.
-    void restart(const VectorView* query);
+    // `heap` and `snapshot` are those of the scan.
+    void restart(const VectorView* query, Relation heap, Snapshot snapshot);
 
-    // The next row and the lower bound of its distance. False when every row was returned.
-    bool next(HeapTid* tid, double* bound);
-
-    bool undefined() const { return no_query_ || query_.bounds.undefined; }
+    // The next row. False when every row was returned.
+    bool next(FoundRow* row);
 
   private:
-    enum class Stage { kSearch, kGrow, kSweep, kLate, kDone };
+    // The rounds, in their order. kLate: all indexed rows that were not returned, those dropped as late among
+    // them.
+    enum class Stage { kSearch, kGrow, kSweep, kLate, kZeroVectors, kNulls, kDone };
 
+    bool undefined() const { return no_query_ || query_.bounds.undefined; }
+    FoundRow found(const Result& result) const;
     bool refill();
+    bool refill_indexed();
+    bool grow();
+    bool sweep_on();
+    void start_sweep(Stage stage, double from);
+    bool refill_unindexed();
     void prepare(const Meta& meta);
     void search(std::size_t list_size);
+    bool search_graph(const Meta& meta, std::size_t list_size);
     bool sweep();
     void sweep_nodes();
     void sweep_page(Page page, BlockNumber block, std::pmr::vector<Result>& chains);
@@ -56,9 +76,11 @@ class VamanaScan {
     void push(const Result& result);
     bool pop(Result* result);
     void read_chain(const Result& chain);
-    bool may_go_on() const;
+    bool may_visit(std::size_t nodes) const;
 
     Relation index_;
+    Relation heap_relation_ = nullptr;
+    Snapshot snapshot_ = nullptr;
     ContextResource memory_;
     IndexShape shape_;
     const TypeSupport& support_;
@@ -75,9 +97,11 @@ class VamanaScan {
     std::size_t budget_ = 0;   // results that this round may still return
     std::size_t visited_ = 0;  // nodes, over all rounds
     double last_bound_ = 0;
-    Result sweep_from_{};  // sweeps keep what follows this
-    std::size_t window_ = 0;
-    bool whole_ = false;  // the last sweep kept all that it could
+    bool complete_ = false;      // the last search met every indexed row
+    Result sweep_from_{};        // sweeps keep what follows this
+    HeapTid unindexed_after_{};  // the last row returned of those that are not indexed
+    std::size_t window_ = 0;     // results that a sweep keeps
+    bool whole_ = false;         // the last sweep kept all that it could
 };
 
 }  // namespace vecidx

@@ -97,6 +97,9 @@ struct Meta {
     std::uint32_t pending_pages;
     std::uint32_t pending_sequence;  // of the newest page; never goes back
 
+    // 1: there were rows that the index does not hold (NULL, and zero vectors under cosine), else 0.
+    std::uint32_t unindexed;
+
     // For each centroid the node nearest to it, where searches start.
     NodeId entries[kMaxCentroids];
 };

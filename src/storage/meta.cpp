@@ -93,6 +93,11 @@ Meta read_meta(Relation index) {
     });
 }
 
+void note_unindexed(Relation index) {
+    if (read_meta(index).unindexed != 0) return;
+    with_meta_write(index, [](Meta& meta) { meta.unindexed = 1; });
+}
+
 Meta empty_meta(const IndexShape& shape) {
     Meta meta;
     std::memset(&meta, 0, sizeof meta);

@@ -16,6 +16,9 @@ void with_meta_write(Relation index, Fn fn) {
     with_write(index, kMetaBlock, PageKind::kMeta, [&fn](Page page) { fn(*page_contents<Meta>(page)); });
 }
 
+// Notes that there is a row that the index does not hold.
+void note_unindexed(Relation index);
+
 // Writes block 0 of a new, empty index into a fork, WAL-logged if the fork needs it.
 void create_meta(Relation index, ForkNumber fork, const Meta& meta);
 

@@ -3,6 +3,19 @@
 
 namespace vecidx {
 
+namespace {
+
+constexpr std::uint32_t kMostNodeId = (std::uint32_t{1} << 31) - 1;  // searches tag ids with a bit
+
+[[noreturn]] void report_full(Relation index) {
+    ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+            errmsg("index \"%s\" has no numbers left for its nodes", RelationGetRelationName(index)),
+            errhint("Partition the table."));
+    pg_unreachable();
+}
+
+}  // namespace
+
 void read_apart(Relation index, const NodeLayout& layout, BlockNumber block, void* halves) {
     const std::size_t total = stored_bytes(OwnFormat::kF16, layout.padded);
     for (std::size_t at = 0; at < total; at += kPageBytes) {
@@ -92,6 +105,7 @@ void allocate_nodes(Relation index, std::size_t count, NodeId* ids) {
         PageChange change(index);
         BlockNumber block;
         change.create(PageKind::kNode, &block);
+        if (block > kMostNodeId / shape.nodes_per_page - 1) report_full(index);
         change.commit();
         const std::size_t n = std::min<std::size_t>(shape.nodes_per_page, count - at);
         for (std::size_t slot = 0; slot < n; ++slot) ids[at++] = node_id(shape, block, slot);
@@ -131,6 +145,7 @@ std::uint32_t take_record(PageChange& change, Meta* meta, Page* page) {
     BlockNumber block = meta->free_postings;
     if (block == InvalidBlockNumber) {
         *page = change.create(PageKind::kPosting, &block);
+        if (block > kNoPosting / kPostingsPerPage - 1) report_full(index);
         for (std::size_t i = 0; i < kPostingsPerPage; ++i)
             page_contents<PostingRecord>(*page)[i].count = kPostingFree;
         page_tail(*page).flags |= kInFreeList;
