@@ -141,7 +141,7 @@ bool read_posting(Relation index, std::uint32_t record, PostingOwner owner, Post
 namespace {
 
 // A free record, taken off its page's count; the page is in `change` afterwards.
-std::uint32_t take_record(PageChange& change, Meta* meta, Page* page) {
+std::uint32_t take_record(Relation index, PageChange& change, Meta* meta, Page* page) {
     BlockNumber block = meta->free_postings;
     if (block == InvalidBlockNumber) {
         *page = change.create(PageKind::kPosting, &block);
@@ -170,7 +170,7 @@ std::uint32_t write_record(Relation index, PostingOwner owner, std::uint32_t nex
     PageChange change(index);
     Meta* meta = page_contents<Meta>(change.edit(kMetaBlock, PageKind::kMeta));
     Page page;
-    const std::uint32_t record = take_record(change, meta, &page);
+    const std::uint32_t record = take_record(index, change, meta, &page);
     PostingRecord& r = posting_in(page, record);
     r = PostingRecord{next, owner.id, owner.version, static_cast<std::uint16_t>(tids.size()), {}};
     std::copy(tids.begin(), tids.end(), r.tids);
