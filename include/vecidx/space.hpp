@@ -48,6 +48,11 @@ struct Space {
     float storage_error(const float* exact, const StoredVector& stored) const;
 };
 
+// Between these the operator's distance is.
+struct Bounds {
+    double lower, upper;
+};
+
 // A query of a space: its embedding and what the bounds need of it. An inner-product query is scaled to the
 // norm of the longest vector, which changes no order and keeps the arithmetic well conditioned; `scale` takes
 // it back.
@@ -59,11 +64,11 @@ struct SpaceQuery {
     double rounding;   // relative, of a float sum over the space's dimensions and of the embedding
     double underflow;  // absolute, of a float sum of terms too small for normal floats
 
-    // A lower bound of the operator's distance for a stored vector at squared L2 distance `l2_squared` and
-    // (L1 only) at L1 distance `l1`, as the kernels give them. `error` is its storage_error; `norm_squared`
-    // (inner product only) the squared norm of what is stored, the shift of origin taken back:
-    // |stored + mean|^2. NaN only where the query is undefined.
-    double lower_bound(double l2_squared, double l1, double error, double norm_squared) const;
+    // Bounds of the operator's distance for a stored vector at squared L2 distance `l2_squared` and (L1 only)
+    // at L1 distance `l1`, as the kernels give them. `error` is its storage_error; `norm_squared` (inner
+    // product only) the squared norm of what is stored, the shift of origin taken back: |stored + mean|^2.
+    // NaN only where the query is undefined.
+    Bounds bounds(double l2_squared, double l1, double error, double norm_squared) const;
 };
 
 // Embeds a query into y (padded floats). max_norm_squared as given to `lift`, 0 when unknown.

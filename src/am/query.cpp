@@ -17,7 +17,7 @@ PreparedQuery::PreparedQuery(const IndexShape& shape, std::pmr::memory_resource*
 
 void PreparedQuery::prepare(const float* q, const Geometry* geometry) {
     max_norm_squared = geometry != nullptr ? geometry->max_norm_squared : 0;
-    bounds = embed_query(space, q, max_norm_squared, embedded_.data());
+    query = embed_query(space, q, max_norm_squared, embedded_.data());
     if (geometry == nullptr) return;
     for (std::size_t d = 0; d < space.padded; ++d) shifted_[d] = embedded_[d] - geometry->mean[d];
     prepare_table(*geometry);
@@ -35,11 +35,11 @@ void PreparedQuery::prepare_table(const Geometry& geometry) {
     graph = {shifted_.data(), &code_.table(), estimates_.data()};
 }
 
-double PreparedQuery::lower_bound(const StoredVector& own, float l2, float error, float norm_squared,
-                                  const float* relative_to) const {
+Bounds PreparedQuery::bounds_of(const StoredVector& own, float l2, float error, float norm_squared,
+                                const float* relative_to) const {
     const double l1_distance =
         space.metric == Metric::kL1 ? l1(kernels(), relative_to, own, space.padded) : 0;
-    return bounds.lower_bound(l2, l1_distance, error, norm_squared);
+    return query.bounds(l2, l1_distance, error, norm_squared);
 }
 
 }  // namespace vecidx

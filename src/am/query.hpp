@@ -24,12 +24,13 @@ struct PreparedQuery {
         return max_norm_squared > norm_squared ? static_cast<float>(max_norm_squared - norm_squared) : 0;
     }
 
-    // Lower bound of the operator's distance for a stored vector at squared distance `l2` of its own space.
-    double lower_bound(const StoredVector& own, float l2, float error, float norm_squared,
-                       const float* relative_to) const;
+    // Bounds of the operator's distance for a stored vector at squared distance `l2` from the query in its
+    // own space, in which the query is `relative_to`.
+    Bounds bounds_of(const StoredVector& own, float l2, float error, float norm_squared,
+                     const float* relative_to) const;
 
     Space space;
-    SpaceQuery bounds{};
+    SpaceQuery query{};
     double max_norm_squared = 0;
     const float* embedded = nullptr;  // as pending rows and vectors kept apart are stored
     GraphQuery graph{};

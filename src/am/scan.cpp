@@ -45,7 +45,7 @@ void VamanaScan::restart(const VectorView* query, Relation heap, Snapshot snapsh
     visited_ = 0;
     complete_ = false;
     unindexed_after_ = {};
-    last_bound_ = -kInfinity;
+    last_bound_ = last_upper_ = -kInfinity;
     prepared_ = false;
     window_ = std::max<std::size_t>(1000, static_cast<std::size_t>(work_mem) * 1024 / sizeof(Result) / 2);
     no_query_ = query == nullptr;
@@ -72,10 +72,11 @@ bool VamanaScan::next(FoundRow* row) {
                 continue;
             }
             // Too late for its place: it comes after all others.
-            if (strict && result.bound < last_bound_ && stage_ < Stage::kLate) continue;
+            if (strict && result.bounds.lower < last_bound_ && stage_ < Stage::kLate) continue;
             if (!seen_.insert(result.tid.key())) continue;
-            last_bound_ = std::max(last_bound_, result.bound);
             *row = found(result);
+            last_bound_ = std::max(last_bound_, result.bounds.lower);
+            last_upper_ = std::max(last_upper_, result.bounds.upper);
             return true;
         }
         if (!refill()) return false;
@@ -85,7 +86,13 @@ bool VamanaScan::next(FoundRow* row) {
 FoundRow VamanaScan::found(const Result& result) const {
     if (no_query_ || stage_ == Stage::kNulls) return {result.tid, Distance::kNull, 0};
     if (undefined() || stage_ == Stage::kZeroVectors) return {result.tid, Distance::kNaN, 0};
-    return {result.tid, Distance::kLowerBound, result.bound};
+    return {result.tid, is_certain(result) ? Distance::kPlace : Distance::kLowerBound, result.bounds.lower};
+}
+
+// After a round's last row nothing is known of the next one.
+bool VamanaScan::is_certain(const Result& result) const {
+    return last_upper_ < result.bounds.lower && budget_ > 0 && !heap_.empty() &&
+           result.bounds.upper < heap_.front().bounds.lower;
 }
 
 // Whether the settings allow so many nodes more.
@@ -142,7 +149,7 @@ bool VamanaScan::sweep_on() {
 
 void VamanaScan::start_sweep(Stage stage, double from) {
     stage_ = stage;
-    sweep_from_ = {from, kNoPosting, 0, 0, {}};
+    sweep_from_ = {{from, from}, kNoPosting, 0, 0, {}};
 }
 
 // Rows that the index does not hold: those whose distance is NaN, then those where it is NULL.
@@ -152,7 +159,7 @@ bool VamanaScan::refill_unindexed() {
         std::pmr::vector<HeapTid> rows(&memory_);
         const Unindexed kind = stage_ == Stage::kZeroVectors ? Unindexed::kZeroVector : Unindexed::kNull;
         find_unindexed({heap_relation_, index_, snapshot_, kind, unindexed_after_, window_}, rows);
-        for (const HeapTid tid : rows) heap_.push_back({kInfinity, kNoPosting, 0, 0, tid});
+        for (const HeapTid tid : rows) heap_.push_back({{kInfinity, kInfinity}, kNoPosting, 0, 0, tid});
         std::make_heap(heap_.begin(), heap_.end(), farther);
         budget_ = heap_.size();
         if (!rows.empty()) {
@@ -181,7 +188,7 @@ bool VamanaScan::search_graph(const Meta& meta, std::size_t list_size) {
             shape_.layout.own_place == OwnPlace::kApart ? query_.embedded : query_.graph.vector;
         const NodeHeader& h = v.node.header();
         if (v.node.live())
-            push_node(v.id, v.node, bound_of(v.own, v.own_distance, h.error, h.norm_squared, relative_to));
+            push_node(v.id, v.node, bounds_of(v.own, v.own_distance, h.error, h.norm_squared, relative_to));
     };
     DiskGraph graph(index_, cache, query_, sink);
     beam_.reset(list_size);
@@ -190,9 +197,9 @@ bool VamanaScan::search_graph(const Meta& meta, std::size_t list_size) {
     return beam_.size() < list_size;
 }
 
-double VamanaScan::bound_of(const StoredVector& own, float l2, float error, float norm_squared,
-                            const float* relative_to) const {
-    return undefined() ? 0 : query_.lower_bound(own, l2, error, norm_squared, relative_to);
+Bounds VamanaScan::bounds_of(const StoredVector& own, float l2, float error, float norm_squared,
+                             const float* relative_to) const {
+    return undefined() ? Bounds{0, 0} : query_.bounds_of(own, l2, error, norm_squared, relative_to);
 }
 
 // Pending rows before the graph: a row that a merge moves meanwhile is met at least once. Returns the
@@ -206,16 +213,16 @@ Meta VamanaScan::collect_pending() {
             for (std::size_t i = 0; i < page.count(); ++i) {
                 const PendingEntry& e = page.entry(i);
                 StoredVector own = page.vector(i);
-                double bound = 0;
+                Bounds bounds{0, 0};
                 if (!no_query_) {
                     if (e.own_block != kNoOwnBlock) {
                         read_apart(index_, shape_.layout, e.own_block, query_.apart);
                         own = {query_.apart, e.unit, OwnFormat::kF16};
                     }
                     const float l2 = l2_squared(kernels(), query_.embedded, own, shape_.layout.padded);
-                    bound = bound_of(own, l2, e.error, e.norm_squared, query_.embedded);
+                    bounds = bounds_of(own, l2, e.error, e.norm_squared, query_.embedded);
                 }
-                push({bound, kNoPosting, 0, 0, e.tid});
+                push({bounds, kNoPosting, 0, 0, e.tid});
             }
         },
         poll);
@@ -224,10 +231,10 @@ Meta VamanaScan::collect_pending() {
     return after;
 }
 
-void VamanaScan::push_node(NodeId id, const ConstNode& node, double bound) {
+void VamanaScan::push_node(NodeId id, const ConstNode& node, Bounds bounds) {
     const NodeHeader& h = node.header();
-    for (std::size_t i = 0; i < h.tid_count; ++i) push({bound, kNoPosting, id, h.version, h.tids[i]});
-    if (h.posting != kNoPosting) push({bound, h.posting, id, h.version, {}});
+    for (std::size_t i = 0; i < h.tid_count; ++i) push({bounds, kNoPosting, id, h.version, h.tids[i]});
+    if (h.posting != kNoPosting) push({bounds, h.posting, id, h.version, {}});
 }
 
 // In a search everything is kept; in a sweep the nearest `window_` that follow sweep_from_.
@@ -255,8 +262,8 @@ void VamanaScan::read_chain(const Result& chain) {
         ++budget_;
     };
     for (std::size_t i = 0; i < record.count; ++i)
-        add({chain.bound, kNoPosting, chain.owner, chain.version, record.tids[i]});
-    if (record.next != kNoPosting) add({chain.bound, record.next, chain.owner, chain.version, {}});
+        add({chain.bounds, kNoPosting, chain.owner, chain.version, record.tids[i]});
+    if (record.next != kNoPosting) add({chain.bounds, record.next, chain.owner, chain.version, {}});
 }
 
 // Looks at every row. Keeps, as the next results, the nearest that follow sweep_from_ and were not returned.
@@ -290,9 +297,9 @@ void VamanaScan::sweep_nodes() {
             const Result chain = chains[i];
             if (!read_posting(index_, chain.posting, {chain.owner, chain.version}, &record)) continue;
             for (std::size_t t = 0; t < record.count; ++t)
-                keep_window({chain.bound, kNoPosting, chain.owner, chain.version, record.tids[t]});
+                keep_window({chain.bounds, kNoPosting, chain.owner, chain.version, record.tids[t]});
             if (record.next != kNoPosting)
-                chains.push_back({chain.bound, record.next, chain.owner, chain.version, {}});
+                chains.push_back({chain.bounds, record.next, chain.owner, chain.version, {}});
         }
         chains.clear();
     }
@@ -305,7 +312,7 @@ void VamanaScan::sweep_page(Page page, BlockNumber block, std::pmr::vector<Resul
         check_node(index_, block, node);
         ++visited_;
         const NodeHeader& h = node.header();
-        double bound = 0;
+        Bounds bounds{0, 0};
         if (!no_query_) {
             const bool apart = shape_.layout.own_place == OwnPlace::kApart;
             StoredVector own = node.vector();
@@ -316,11 +323,11 @@ void VamanaScan::sweep_page(Page page, BlockNumber block, std::pmr::vector<Resul
                 relative_to = query_.embedded;
             }
             const float l2 = l2_squared(kernels(), relative_to, own, shape_.layout.padded);
-            bound = bound_of(own, l2, h.error, h.norm_squared, relative_to);
+            bounds = bounds_of(own, l2, h.error, h.norm_squared, relative_to);
         }
-        for (std::size_t i = 0; i < h.tid_count; ++i) keep_window({bound, kNoPosting, 0, 0, h.tids[i]});
+        for (std::size_t i = 0; i < h.tid_count; ++i) keep_window({bounds, kNoPosting, 0, 0, h.tids[i]});
         if (h.posting != kNoPosting)
-            chains.push_back({bound, h.posting, node_id(shape_, block, slot), h.version, {}});
+            chains.push_back({bounds, h.posting, node_id(shape_, block, slot), h.version, {}});
     }
 }
 
@@ -377,7 +384,8 @@ void store(IndexScanDesc scan, const FoundRow& row) {
                        RelationGetRelationName(scan->indexRelation)),
                 errhint("Please REINDEX it."));
     scan->xs_recheck = false;
-    scan->xs_recheckorderby = row.known != Distance::kNull || scan->numberOfOrderBys > 1;
+    const bool in_place = row.known == Distance::kNull || row.known == Distance::kPlace;
+    scan->xs_recheckorderby = !in_place || scan->numberOfOrderBys > 1;
     for (int i = 0; i < scan->numberOfOrderBys; ++i) {
         scan->xs_orderbyvals[i] = Float8GetDatum(-kInfinity);
         scan->xs_orderbynulls[i] = false;

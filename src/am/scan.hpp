@@ -1,8 +1,8 @@
 // Index scans. A scan answers in rounds, each complete in itself: a search with the list size, then, as the
 // executor wants more rows, with four times that, then a sweep over all nodes, and at last the heap rows that
 // are not indexed, so that every row is returned before the scan ends. Rows come in the order of a lower
-// bound of their distance; the executor fetches them anyway, computes the true distance and puts the last few
-// in exact order (xs_recheckorderby).
+// bound of their distance. Where the bounds of neighbors in the order overlap, the executor computes the true
+// distances of the rows, which it fetches anyway, and puts them in exact order (xs_recheckorderby).
 //
 // A scan holds no pin and no lock between calls. Heap rows that it remembers may be removed and their places
 // reused by rows that its snapshot does not see: that is why it must have an MVCC snapshot.
@@ -16,7 +16,7 @@ namespace vecidx {
 
 // A row found, or the rest of a node's rows (posting != kNoPosting), to be read when its turn comes.
 struct Result {
-    double bound;
+    Bounds bounds;  // of the operator's distance
     std::uint32_t posting;
     NodeId owner;
     std::uint16_t version;
@@ -24,18 +24,20 @@ struct Result {
 
     // Nearest first; ties by row, so that a sweep can go on where it stopped.
     friend bool operator<(const Result& a, const Result& b) {
-        return a.bound != b.bound ? a.bound < b.bound : a.tid.key() < b.tid.key();
+        if (a.bounds.lower != b.bounds.lower) return a.bounds.lower < b.bounds.lower;
+        return a.tid.key() < b.tid.key();
     }
 };
 
-// What an index scan knows of a row's distance.
-enum class Distance { kLowerBound, kNaN, kNull };
+// What an index scan knows of a row's distance. kPlace: a lower bound, and that the row's place in the order
+// is certain, because its bounds overlap no other row's; the executor need not compute the distance then.
+enum class Distance { kLowerBound, kPlace, kNaN, kNull };
 
 // A row as a scan returns it.
 struct FoundRow {
     HeapTid tid;
     Distance known;
-    double bound;  // of kLowerBound
+    double bound;  // of kLowerBound and kPlace
 };
 
 class VamanaScan {
@@ -54,8 +56,9 @@ class VamanaScan {
     // them.
     enum class Stage { kSearch, kGrow, kSweep, kLate, kZeroVectors, kNulls, kDone };
 
-    bool undefined() const { return no_query_ || query_.bounds.undefined; }
+    bool undefined() const { return no_query_ || query_.query.undefined; }
     FoundRow found(const Result& result) const;
+    bool is_certain(const Result& result) const;
     bool refill();
     bool refill_indexed();
     bool grow();
@@ -70,9 +73,9 @@ class VamanaScan {
     void sweep_page(Page page, BlockNumber block, std::pmr::vector<Result>& chains);
     Meta collect_pending();
     void keep_window(const Result& result);
-    double bound_of(const StoredVector& own, float l2, float error, float norm_squared,
-                    const float* relative_to) const;
-    void push_node(NodeId id, const ConstNode& node, double bound);
+    Bounds bounds_of(const StoredVector& own, float l2, float error, float norm_squared,
+                     const float* relative_to) const;
+    void push_node(NodeId id, const ConstNode& node, Bounds bounds);
     void push(const Result& result);
     bool pop(Result* result);
     void read_chain(const Result& chain);
@@ -97,6 +100,7 @@ class VamanaScan {
     std::size_t budget_ = 0;   // results that this round may still return
     std::size_t visited_ = 0;  // nodes, over all rounds
     double last_bound_ = 0;
+    double last_upper_ = 0;      // the largest upper bound of all rows returned
     bool complete_ = false;      // the last search met every indexed row
     Result sweep_from_{};        // sweeps keep what follows this
     HeapTid unindexed_after_{};  // the last row returned of those that are not indexed

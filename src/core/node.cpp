@@ -84,8 +84,8 @@ NodeLayout choose_layout(const LayoutWish& wish, std::size_t page_bytes) {
         return NodeLayout::make(wish.padded, dims, bits, r, format, place);
     };
     if (wish.padded <= kMaxCodeDims) {
-        // Halves bound the true distance ten times closer than bytes do, so that fewer rows are fetched beyond those
-        // wanted: that is worth 16 edges.
+        // Halves bound the true distance ten times closer than bytes do, so that fewer rows are fetched
+        // beyond those wanted: that is worth 16 edges.
         const NodeLayout halves = make(wish.padded, degree, OwnFormat::kF16, OwnPlace::kInline);
         const std::size_t with_halves = fitting_degree(halves, degree, page_bytes);
         if (with_halves >= std::min(degree, kSmallerDegree))

@@ -109,22 +109,34 @@ SpaceQuery embed_query(const Space& space, const float* q, double max_norm_squar
     return query;
 }
 
-double SpaceQuery::lower_bound(double l2_squared, double l1, double error, double norm_squared) const {
-    if (undefined) return std::numeric_limits<double>::quiet_NaN();
+Bounds SpaceQuery::bounds(double l2_squared, double l1, double error, double norm_squared) const {
+    constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+    constexpr double kInfinity = std::numeric_limits<double>::infinity();
+    if (undefined) return {kNaN, kNaN};
     if (metric == Metric::kInnerProduct) {
         l2_squared = finite(l2_squared);
         const double sizes = norm * norm + norm_squared;
         const double slack = error * norm + rounding * (sizes + l2_squared) + underflow;
-        const double bound = -scale * ((sizes - l2_squared) / 2 + slack) - underflow;
-        return std::isnan(bound) ? -std::numeric_limits<double>::infinity() : bound;
+        const double dot = (sizes - l2_squared) / 2;
+        const double lower = -scale * (dot + slack) - underflow, upper = -scale * (dot - slack) + underflow;
+        return {std::isnan(lower) ? -kInfinity : lower, std::isnan(upper) ? kInfinity : upper};
     }
     const double slack = error + kRounding * norm;
-    // A NaN, of an embedding that overflowed, becomes 0: it is the second argument of max.
-    if (metric == Metric::kL1) return std::max(0.0, finite(l1) * (1 - 2 * rounding) - slack - underflow);
-    const double distance = std::sqrt(std::max(0.0, finite(l2_squared) - 2 * underflow));
-    const double nearest = std::max(0.0, distance * (1 - rounding) - slack);
+    // A NaN, of an embedding that overflowed, becomes 0 below: it is the second argument of max. Above it
+    // becomes infinity.
+    if (metric == Metric::kL1) {
+        const double upper = l1 * (1 + 2 * rounding) + slack + underflow;
+        return {std::max(0.0, finite(l1) * (1 - 2 * rounding) - slack - underflow),
+                std::isnan(upper) ? kInfinity : upper};
+    }
+    const double near = std::sqrt(std::max(0.0, finite(l2_squared) - 2 * underflow));
+    const double lower = std::max(0.0, near * (1 - rounding) - slack);
+    const double far = std::sqrt(l2_squared + 2 * underflow) * (1 + rounding) + slack;
+    const double upper = std::isnan(far) ? kInfinity : far;
     // Near 0 the operator's cosine is off by the rounding of sums of size 1.
-    return metric == Metric::kCosine ? std::max(0.0, nearest * nearest / 2 - rounding) : nearest;
+    if (metric == Metric::kCosine)
+        return {std::max(0.0, lower * lower / 2 - rounding), upper * upper / 2 + rounding};
+    return {lower, upper};
 }
 
 }  // namespace vecidx

@@ -102,7 +102,7 @@ struct Bound {
         norm_squared = static_cast<float>(dot(z.data(), z.data(), space.padded));
         l2 = l2_squared(kernels(), embedded.data(), stored, space.padded);
         const float l1_distance = l1(kernels(), embedded.data(), stored, space.padded);
-        value = query.lower_bound(l2, l1_distance, error, norm_squared);
+        value = query.bounds(l2, l1_distance, error, norm_squared).lower;
     }
 
     Space space;
