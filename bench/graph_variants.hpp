@@ -40,8 +40,9 @@ class CentroidGraph : public MemoryGraph {
 
 // Codes relative to the parent's own vector, inline: with r = z - p for each parent p that has an edge to z,
 // the query meets p only in |q - p|^2, the distance that the hop computes anyway, so one table of the query
-// still serves all nodes. Neither a centroid's number a lane nor an own code is needed; a new edge takes the
-// neighbour's vector.
+// still serves all nodes. A node counts at its first estimate: offered again and again with independent
+// errors, the far ones would get in by the luckiest (twice the hops at 1 bit). Neither a centroid's number a
+// lane nor an own code is needed; a new edge takes the neighbour's vector.
 class ParentGraph {
   public:
     explicit ParentGraph(const Material& m)
@@ -71,14 +72,16 @@ class ParentGraph {
         query_ = query;
         table_ = *query.table;
         table_.centroid_term = &own_distance_;
-        query_.table = &table_;
+        seen_.clear();
         results_.clear();
     }
     void expand(NodeId id, Beam& beam) {
         const ConstNode node = nodes_.node(id);
         own_distance_ = l2_squared(kernels(), query_.vector, node.vector(), layout_.padded);
         beam.settle(own_distance_);
-        offer_neighbors(node, query_, beam);
+        kernels().scan(node.blocks(), table_, query_.estimates);
+        for (std::size_t lane = 0; lane < node.degree(); ++lane)
+            if (seen_.insert(node.ids()[lane])) beam.offer(node.ids()[lane], query_.estimates[lane]);
         results_.push_back({own_distance_, id});
     }
     void prefetch(NodeId id) { nodes_.prefetch(id); }
@@ -93,6 +96,7 @@ class ParentGraph {
     GraphQuery query_{};
     QueryTable table_{};
     float own_distance_ = 0;
+    Visited seen_{std::pmr::get_default_resource(), 4096};
     std::vector<Neighbor> results_;
 };
 
