@@ -109,9 +109,7 @@ void Batch::make_images() {
         h.norm_squared = rows_.norm_squared(row);
         h.own_block = kNoOwnBlock;
         if (layout_.own_place == OwnPlace::kInline) {
-            h.unit = store_vector(layout_.own_format, z_.data(), layout_.padded, node.own());
-            if (layout_.own_format != OwnFormat::kF16)
-                h.error += query_.space.storage_error(z_.data(), node.vector());
+            store_own(node, rows_.vectors()[row]);
             h.norm_squared =
                 static_cast<float>(norm_squared_from(node.vector(), geometry_.mean, layout_.padded));
             load_vector(node.vector(), layout_.padded, z_.data());
@@ -122,6 +120,18 @@ void Batch::make_images() {
         const std::uint8_t centroid = nearest_centroid(book, z_.data());
         node.set_own_factors(encode(book, z_.data(), centroid, node.own_code()));
     }
+}
+
+// Halves as they are; bytes rounded from z_, which holds the same.
+void Batch::store_own(Node node, const StoredVector& vector) {
+    NodeHeader& h = node.header();
+    if (layout_.own_format == OwnFormat::kF16) {
+        std::memcpy(node.own(), vector.data, stored_bytes(OwnFormat::kF16, layout_.padded));
+        h.unit = vector.unit;
+        return;
+    }
+    h.unit = store_vector(layout_.own_format, z_.data(), layout_.padded, node.own());
+    h.error += query_.space.storage_error(z_.data(), node.vector());
 }
 
 // Finds the row's surroundings in the graph, as far as a search with the build's list size goes.
@@ -337,6 +347,7 @@ void Batch::write_reverse_edges() {
             while (at < reverse_.size() && block_of(meta_.shape, reverse_[at].target) == block) {
                 const NodeId id = reverse_[at].target;
                 const Node node = node_in(meta_.shape, page, slot_of(meta_.shape, id));
+                check_node(index_, block, node);
                 load_graph_vector(index_, geometry_, query_, node, target_z_.data());
                 linker.begin(node, target_z_.data());
                 for (; at < reverse_.size() && reverse_[at].target == id; ++at) {

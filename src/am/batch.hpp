@@ -50,6 +50,7 @@ class Batch {
 
     void own_geometry();
     void make_images();
+    void store_own(Node node, const StoredVector& vector);
     void search_row(std::uint32_t row);
     void collect(const Visit& visit);
     bool join_equal(std::uint32_t row);

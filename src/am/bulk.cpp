@@ -179,15 +179,20 @@ class GraphWriter {
         }
     }
 
+    // Halves as they are, which the code was made from; bytes rounded again, as encode_all did.
     void store_own(Node node, std::uint32_t row) {
-        load_vector(rows_.vectors()[row], layout_.padded, z_.data());
-        node.header().unit = store_vector(layout_.own_format, z_.data(), layout_.padded, node.own());
-        if (layout_.own_format != OwnFormat::kF16) {
+        const StoredVector vector = rows_.vectors()[row];
+        NodeHeader& h = node.header();
+        if (layout_.own_format == OwnFormat::kF16) {
+            std::memcpy(node.own(), vector.data, stored_bytes(OwnFormat::kF16, layout_.padded));
+            h.unit = vector.unit;
+        } else {
             const Space space(meta_.shape.metric, meta_.shape.dims);
-            node.header().error += space.storage_error(z_.data(), node.vector());
+            load_vector(vector, layout_.padded, z_.data());
+            h.unit = store_vector(layout_.own_format, z_.data(), layout_.padded, node.own());
+            h.error += space.storage_error(z_.data(), node.vector());
         }
-        node.header().norm_squared =
-            static_cast<float>(norm_squared_from(node.vector(), floats_.data(), layout_.padded));
+        h.norm_squared = static_cast<float>(norm_squared_from(node.vector(), floats_.data(), layout_.padded));
     }
 
     const std::uint8_t* code_of(std::uint32_t row) const {

@@ -39,6 +39,7 @@ void add_rows(Relation index, const NodeLayout& layout, const PendingPage& page,
 void close_and_read(Relation index, const NodeLayout& layout, BlockNumber block, void* apart,
                     RowStore& rows) {
     with_write(index, block, PageKind::kPending, [&](Page page) {
+        check_pending_page(index, layout, block, page);
         page_tail(page).flags |= kPendingClosed;
         add_rows(index, layout, PendingPage(layout, page), apart, rows);
     });
@@ -53,6 +54,7 @@ void load_pending(Relation index, const Meta& meta, Load& load) {
         bool open = false, wanted = false;
         const BlockNumber next = with_read(index, block, [&](Page page) {
             check_kind(index, block, page, PageKind::kPending);
+            check_pending_page(index, layout, block, page);
             const PageTail& tail = page_tail(page);
             wanted = tail.sequence <= load.last_sequence;
             open = tail.next == InvalidBlockNumber && (tail.flags & kPendingClosed) == 0;

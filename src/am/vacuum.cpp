@@ -73,6 +73,7 @@ class Sweep {
         BlockNumber apart[kPageBytes / sizeof(PendingEntry)];
         std::size_t apart_count = 0;
         with_write(index_, block, PageKind::kPending, [&](Page page) {
+            check_pending_page(index_, meta_.shape.layout, block, page);
             const PendingPage pending(meta_.shape.layout, page);
             const std::size_t width = pending_entry_bytes(meta_.shape.layout);
             std::size_t kept = 0;
