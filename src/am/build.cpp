@@ -60,16 +60,8 @@ std::size_t rows_in_memory(const NodeLayout& layout) {
 
 // Rows too few for a graph stay pending: a scan looks at all of them.
 void keep_pending(Relation index, const RowStore& rows) {
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-        const StoredVector v = rows.vectors()[i];
-        PendingEntry entry{};
-        rows.for_each_tid(i, [&entry](HeapTid tid) { entry.tid = tid; });
-        entry.unit = v.unit;
-        entry.error = rows.error(i);
-        entry.norm_squared = rows.norm_squared(i);
-        entry.own_block = rows.own_block(i);
-        append_pending(index, {entry, v.data});
-    }
+    for (std::size_t i = 0; i < rows.size(); ++i)
+        append_pending(index, {rows.entry(i), rows.vectors()[i].data});
 }
 
 }  // namespace

@@ -77,13 +77,14 @@ void advance_head(Relation index, const PendingRun& run, std::size_t added) {
     });
 }
 
-void free_pages(Relation index, BlockNumber first, const PendingRun& run) {
-    for (BlockNumber block = first;;) {
-        const BlockNumber next = with_read(index, block, [](Page page) { return page_tail(page).next; });
-        free_page(index, block);
-        if (block == run.last) return;
-        block = next;
-    }
+// Where rows too few for a first graph are spread over many pages, which vacuums empty and nobody takes away,
+// writes them together.
+void keep_together(Relation index, const Meta& meta, const RowStore& rows, const PendingRun& run) {
+    const std::size_t needed = ceil_div(rows.size(), pending_entries_per_page(meta.shape.layout));
+    if (run.pages < needed + 2) return;
+    std::pmr::vector<PendingRow> kept(rows.resource());
+    for (std::size_t i = 0; i < rows.size(); ++i) kept.push_back({rows.entry(i), rows.vectors()[i].data});
+    if (replace_chain(index, run, kept)) free_chain(index, meta.pending_head, run.last);
 }
 
 struct SlotCount {
@@ -166,21 +167,25 @@ bool merge_batch(Relation index, std::uint32_t last_sequence, std::size_t most, 
         first ? RowStore::bytes_per_row(layout, BulkParams{}.reservoir) : Batch::bytes_per_row(layout);
     Load load{rows, first ? budget_rows(width) : std::min(most, budget_rows(width)), last_sequence, {}};
     load_pending(index, meta, load);
-    if (load.run.pages == 0 || (first && rows->size() < least)) return false;
+    if (load.run.pages == 0) return false;
+    if (first && rows->size() < least) {
+        keep_together(index, meta, *rows, load.run);
+        return false;
+    }
     merged += static_cast<double>(rows->size());
 
     with_meta_write(index, [](Meta& m) { m.merging = m.batch + 1; });
     meta = read_meta(index);
     if (first) {
         build_graph(index, *rows, Logging::kNow, memory, {quiet_report, nullptr}, load.run);
-        free_pages(index, meta.pending_head, load.run);
+        free_chain(index, meta.pending_head, load.run.last);
         for (const BlockNumber block : rows->spare_blocks()) free_apart(index, block);
         return true;
     }
     auto* batch = make_in<Batch>(context, index, meta, *rows, memory);
     batch->link();
     advance_head(index, load.run, batch->added());
-    free_pages(index, meta.pending_head, load.run);
+    free_chain(index, meta.pending_head, load.run.last);
     batch->release();
     return true;
 }

@@ -40,6 +40,12 @@ class RowStore {
     void move_to_graph_space(const Space& space, double max_norm_squared, const float* mean,
                              const float* direction);
 
+    // A row as it was added; not after collapse_equal or move_to_graph_space.
+    PendingEntry entry(std::size_t row) const {
+        return {tids_[row], 0, units_[row], errors_[row], norms_[row], own_blocks_[row]};
+    }
+    std::pmr::memory_resource* resource() const { return data_.get_allocator().resource(); }
+
     float error(std::size_t row) const { return errors_[row]; }
     float norm_squared(std::size_t row) const { return norms_[row]; }
     BlockNumber own_block(std::size_t row) const { return own_blocks_[row]; }

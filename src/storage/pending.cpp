@@ -68,6 +68,50 @@ BlockNumber extend_chain(Relation index, const PendingRow& row, bool* done) {
 
 }  // namespace
 
+bool replace_chain(Relation index, const PendingRun& run, std::span<const PendingRow> rows) {
+    const Meta before = read_meta(index);
+    const NodeLayout& layout = before.shape.layout;
+    const std::size_t per_page = pending_entries_per_page(layout);
+    const auto pages = static_cast<std::uint32_t>(ceil_div(rows.size(), per_page));
+    BlockNumber first = InvalidBlockNumber, last = InvalidBlockNumber;
+    for (std::uint32_t i = pages; i-- > 0;) {
+        PageChange change(index);
+        BlockNumber block;
+        const Page page = change.create(PageKind::kPending, &block);
+        page_tail(page).sequence = before.pending_sequence + 1 + i;
+        page_tail(page).next = first;
+        set_used(page, 0);
+        for (const PendingRow& row :
+             rows.subspan(i * per_page).first(std::min(per_page, rows.size() - i * per_page)))
+            put(layout, page, row);
+        change.commit();
+        first = block;
+        if (i + 1 == pages) last = block;
+    }
+    PageChange change(index);
+    Meta* meta = page_contents<Meta>(change.edit(kMetaBlock, PageKind::kMeta));
+    if (meta->pending_tail != run.last || meta->pending_sequence != before.pending_sequence) {
+        change.cancel();
+        free_chain(index, first, last);
+        return false;
+    }
+    meta->pending_head = first;
+    meta->pending_tail = last;
+    meta->pending_pages = pages;
+    meta->pending_sequence += pages;
+    change.commit();
+    return true;
+}
+
+void free_chain(Relation index, BlockNumber first, BlockNumber last) {
+    for (BlockNumber block = first; block != InvalidBlockNumber;) {
+        const BlockNumber next = with_read(index, block, [](Page page) { return page_tail(page).next; });
+        free_page(index, block);
+        if (block == last) return;
+        block = next;
+    }
+}
+
 void finish_run(Relation index, Meta& meta, const PendingRun& run) {
     const BlockNumber next = with_read(index, run.last, [](Page page) { return page_tail(page).next; });
     meta.pending_head = next;

@@ -94,4 +94,11 @@ struct PendingRun {
 // its batch count from the commit of this change on.
 void finish_run(Relation index, Meta& meta, const PendingRun& run);
 
+// Frees the pages of a chain that belong to nobody any more.
+void free_chain(Relation index, BlockNumber first, BlockNumber last);
+
+// Puts new pages, filled with `rows`, in the place of the whole chain, which `run` is. False, and no change,
+// when somebody has appended a page to it. The caller holds the merge lock and frees the pages of the run.
+bool replace_chain(Relation index, const PendingRun& run, std::span<const PendingRow> rows);
+
 }  // namespace vecidx

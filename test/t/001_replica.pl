@@ -79,6 +79,20 @@ same_answers('reindex in little memory');
 $primary->safe_psql('postgres', "REINDEX INDEX CONCURRENTLY ${_}_embedding_idx") foreach qw(items wide);
 same_answers('reindex concurrently');
 
+# A table too small for a graph, where rows come and go: its pending pages are written together again.
+fill_vectors($primary, 'small', rows => 200, dims => $dims);
+$primary->safe_psql('postgres', 'CREATE INDEX small_embedding_idx ON small USING vamana (embedding vector_l2_ops)');
+foreach my $round (1 .. 24)
+{
+	$primary->safe_psql('postgres', "UPDATE small SET embedding = embedding * embedding WHERE id % 3 = $round % 3");
+	$primary->safe_psql('postgres', 'VACUUM small');
+}
+$primary->wait_for_catchup($replica, 'replay', $primary->lsn('insert'));
+is(rows_found($replica, 'small', dims => $dims), '200|200|200', 'a small table');
+index_is_sound($replica, 'small_embedding_idx', 'a small table: check');
+cmp_ok($replica->safe_psql('postgres', "SELECT pending_pages FROM vamana_stats('small_embedding_idx')"),
+	'<=', 9, 'a small table: pending pages');
+
 # A scan of the replica that began before a merge and a vacuum are replayed goes on, as far as the snapshot allows.
 fill_vectors($primary, 'items', rows => 200, dims => $dims, first => 7001);
 $primary->wait_for_catchup($replica, 'replay', $primary->lsn('insert'));

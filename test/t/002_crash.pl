@@ -37,8 +37,10 @@ sub crash_during
 {
 	my ($sql, $milliseconds) = @_;
 	my ($out, $err) = ('', '');
-	my $client = IPC::Run::start([ 'psql', '-X', '-q', '-d', $node->connstr('postgres') ],
-		'<', \$sql, '>', \$out, '2>', \$err);
+	my $script = PostgreSQL::Test::Utils::tempdir() . '/script.sql';
+	append_to_file($script, $sql);
+	my $client = IPC::Run::start([ 'psql', '-X', '-q', '-d', $node->connstr('postgres'), '-f', $script ],
+		'>', \$out, '2>', \$err);
 	usleep(1000 * $milliseconds);
 	if (int(rand(2)) == 0)
 	{
