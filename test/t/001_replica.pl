@@ -23,7 +23,7 @@ sub nearest
 	my $off = $access eq 'index' ? 'enable_seqscan' : 'enable_indexscan';
 	return $node->safe_psql('postgres', qq(
 		SET $off = off;
-		SELECT q, array_agg(id ORDER BY distance, id) FROM generate_series(1, 10) q,
+		SELECT q, array_agg(id ORDER BY distance, id) FROM generate_series(1, 5) q,
 		LATERAL (SELECT id, embedding <-> v AS distance FROM (SELECT $query AS v OFFSET 0) s, $table
 			ORDER BY embedding <-> v LIMIT $limit) n GROUP BY q ORDER BY q));
 }
