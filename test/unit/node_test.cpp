@@ -85,8 +85,9 @@ TEST(NodeLayoutTest, DefaultsForKnownDimensions) {
     EXPECT_EQ(small.own_place, OwnPlace::kInline);
     const NodeLayout large = choose_layout({768}, kPage);
     EXPECT_EQ(large.bits, 1);
-    EXPECT_EQ(large.degree, 64);
-    EXPECT_EQ(large.own_format, OwnFormat::kI8);
+    EXPECT_EQ(large.degree, 48) << "halves are worth 16 edges";
+    EXPECT_EQ(large.own_format, OwnFormat::kF16);
+    EXPECT_EQ(choose_layout({1024}, kPage).own_format, OwnFormat::kI8);
     EXPECT_GE(choose_layout({1536}, kPage).degree, 32);
     EXPECT_EQ(choose_layout({16000}, kPage).own_place, OwnPlace::kApart);
 }
