@@ -64,7 +64,7 @@ SELECT scans('SELECT id FROM large ORDER BY v <-> point(-1, 16) LIMIT 65');
 RESET vamana.search_list_size;
 SET plan_cache_mode = force_generic_plan;
 PREPARE nearest(int) AS SELECT id FROM large ORDER BY v <-> point(-1, 16) LIMIT $1;
-EXPLAIN (COSTS OFF) EXECUTE nearest(10);
+SELECT scans('EXECUTE nearest(10)');
 DEALLOCATE nearest;
 RESET plan_cache_mode;
 RESET vamana.iterative_scan;
