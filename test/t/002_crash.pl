@@ -109,10 +109,12 @@ $node->safe_psql('postgres', "CREATE TABLE fresh (id int, embedding vector($dims
 my %cancelled = map { $_ => 0 } qw(items wide fresh);
 foreach my $try (1 .. 8)
 {
-	$node->safe_psql('postgres', "$insert_items 600; $insert_wide 20; $replace");
+	$node->safe_psql('postgres', "$insert_items 600; $insert_wide 20; $replace;"
+		  . ' TRUNCATE fresh; INSERT INTO fresh SELECT * FROM pool');
 	foreach my $table (sort keys %cancelled)
 	{
-		my $timeout = 1 + int(rand(random_of(10, 40, 120)));
+		# a first merge takes longest: half of the tries get a time in which it cannot end
+		my $timeout = $table eq 'fresh' && $try % 2 == 0 ? 3 * $try : 1 + int(rand(random_of(10, 40, 120)));
 		my $do = $table eq 'fresh' || $try % 2 == 1 ? "SELECT vamana_merge('${table}_idx')" : "VACUUM $table";
 		my ($status, $out, $err) = $node->psql('postgres', "SET statement_timeout = $timeout; $do");
 		++$cancelled{$table} if $err =~ /statement timeout/;
@@ -123,6 +125,7 @@ foreach my $try (1 .. 8)
 	is(rows_found($node, 'fresh', dims => $dims), '2000|2000|2000', "cancelled $try times: first merge");
 	index_is_sound($node, 'fresh_idx', "cancelled $try times: first merge, check");
 }
+cmp_ok($cancelled{$_}, '>', 0, "$_: some were cancelled") foreach qw(fresh items);
 note("cancelled: " . join(', ', map { "$_ $cancelled{$_}" } sort keys %cancelled));
 $node->safe_psql('postgres', "$work{merge} SELECT vamana_merge('fresh_idx'); VACUUM items; VACUUM wide; VACUUM fresh");
 everything_is_there('after all that');
