@@ -19,7 +19,7 @@ IndexBulkDeleteResult* vamana_bulk_delete(IndexVacuumInfo* info, IndexBulkDelete
                                           IndexBulkDeleteCallback callback, void* state);
 IndexBulkDeleteResult* vamana_vacuum_cleanup(IndexVacuumInfo* info, IndexBulkDeleteResult* stats);
 
-// scan.cpp
+// scan_callbacks.cpp
 IndexScanDesc vamana_begin_scan(Relation index, int keys, int orderbys);
 void vamana_rescan(IndexScanDesc scan, ScanKey keys, int key_count, ScanKey orderbys, int orderby_count);
 bool vamana_get_tuple(IndexScanDesc scan, ScanDirection direction);

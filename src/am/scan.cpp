@@ -1,7 +1,6 @@
-// Rounds of a scan and its callbacks. See scan.hpp.
+// Rounds of a scan. See scan.hpp.
 #include "am/scan.hpp"
 
-#include "am/callbacks.hpp"
 #include "am/disk_graph.hpp"
 #include "am/row_embedder.hpp"
 #include "am/unindexed.hpp"
@@ -22,6 +21,17 @@ bool farther(const Result& a, const Result& b) {
 
 void poll() {
     CHECK_FOR_INTERRUPTS();
+}
+
+// Error where the index leads to a heap row that cannot be: the heap would take an impossible block for a
+// request to grow.
+void check_tid(Relation index, const HeapTid& tid) {
+    const ItemPointerData pointer = item_pointer(tid);
+    if (ItemPointerGetBlockNumberNoCheck(&pointer) != InvalidBlockNumber && tid.offset != InvalidOffsetNumber)
+        return;
+    ereport(ERROR, errcode(ERRCODE_INDEX_CORRUPTED),
+            errmsg("index \"%s\" leads to an impossible heap row", RelationGetRelationName(index)),
+            errhint("Please REINDEX it."));
 }
 
 }  // namespace
@@ -74,6 +84,7 @@ bool VamanaScan::next(FoundRow* row) {
             // Too late for its place: it comes after all others.
             if (strict && result.bounds.lower < last_bound_ && stage_ < Stage::kLate) continue;
             if (!seen_.insert(result.tid.key())) continue;
+            check_tid(index_, result.tid);
             *row = found(result);
             last_bound_ = std::max(last_bound_, result.bounds.lower);
             last_upper_ = std::max(last_upper_, result.bounds.upper);
@@ -84,8 +95,8 @@ bool VamanaScan::next(FoundRow* row) {
 }
 
 FoundRow VamanaScan::found(const Result& result) const {
-    if (no_query_ || stage_ == Stage::kNulls) return {result.tid, Distance::kNull, 0};
-    if (undefined() || stage_ == Stage::kZeroVectors) return {result.tid, Distance::kNaN, 0};
+    if (no_query_ || stage_ == Stage::kNulls) return {result.tid, Distance::kNull, kInfinity};
+    if (undefined() || stage_ == Stage::kZeroVectors) return {result.tid, Distance::kNaN, kInfinity};
     return {result.tid, is_certain(result) ? Distance::kPlace : Distance::kLowerBound, result.bounds.lower};
 }
 
@@ -342,94 +353,6 @@ void VamanaScan::keep_window(const Result& result) {
         heap_.push_back(result);
     }
     std::push_heap(heap_.begin(), heap_.end());
-}
-
-namespace {
-
-struct ScanState {
-    MemoryContext context;
-    MemoryContext scratch;  // of one query
-    VamanaScan* scan;
-    bool ready;  // a query was given
-};
-
-void start(IndexScanDesc scan, ScanState& state) {
-    if (scan->numberOfOrderBys == 0)
-        ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                errmsg("cannot scan vamana index without order"));
-    // See scan.hpp: without a pin only an MVCC snapshot tells whether a remembered row is still the same.
-    if (!IsMVCCSnapshot(scan->xs_snapshot))
-        ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                errmsg("non-MVCC snapshots are not supported with vamana"));
-    count_index_scan(scan);
-    const ScanKeyData& order = scan->orderByData[0];
-    MemoryContextReset(state.scratch);
-    const MemoryContext old = MemoryContextSwitchTo(state.scratch);
-    VectorView query;
-    const bool null = (order.sk_flags & SK_ISNULL) != 0;
-    if (!null) query = type_support(scan->indexRelation).view(order.sk_argument);
-    state.scan->restart(null ? nullptr : &query, scan->heapRelation, scan->xs_snapshot);
-    MemoryContextSwitchTo(old);
-    state.ready = true;
-}
-
-// Hands a row to the executor. Further distances to order by are for it to compute.
-void store(IndexScanDesc scan, const FoundRow& row) {
-    scan->xs_heaptid = item_pointer(row.tid);
-    // The heap would take an impossible block for a request to grow.
-    if (!ItemPointerIsValid(&scan->xs_heaptid) ||
-        ItemPointerGetBlockNumber(&scan->xs_heaptid) == InvalidBlockNumber)
-        ereport(ERROR, errcode(ERRCODE_INDEX_CORRUPTED),
-                errmsg("index \"%s\" leads to an impossible heap row",
-                       RelationGetRelationName(scan->indexRelation)),
-                errhint("Please REINDEX it."));
-    scan->xs_recheck = false;
-    const bool in_place = row.known == Distance::kNull || row.known == Distance::kPlace;
-    scan->xs_recheckorderby = !in_place || scan->numberOfOrderBys > 1;
-    for (int i = 0; i < scan->numberOfOrderBys; ++i) {
-        scan->xs_orderbyvals[i] = Float8GetDatum(-kInfinity);
-        scan->xs_orderbynulls[i] = false;
-    }
-    const double known = row.known == Distance::kNaN ? std::numeric_limits<double>::quiet_NaN() : row.bound;
-    scan->xs_orderbyvals[0] = Float8GetDatum(known);
-    scan->xs_orderbynulls[0] = row.known == Distance::kNull;
-}
-
-}  // namespace
-
-IndexScanDesc vamana_begin_scan(Relation index, int keys, int orderbys) {
-    const IndexScanDesc scan = RelationGetIndexScan(index, keys, orderbys);
-    auto* state = static_cast<ScanState*>(palloc0(sizeof(ScanState)));
-    state->context = AllocSetContextCreate(CurrentMemoryContext, "vamana scan", ALLOCSET_DEFAULT_SIZES);
-    state->scratch = AllocSetContextCreate(state->context, "vamana query", ALLOCSET_SMALL_SIZES);
-    state->scan = make_in<VamanaScan>(state->context, index, state->context);
-    scan->opaque = state;
-    const auto count = static_cast<std::size_t>(std::max(orderbys, 1));
-    scan->xs_orderbyvals = static_cast<Datum*>(palloc0(sizeof(Datum) * count));
-    scan->xs_orderbynulls = static_cast<bool*>(palloc0(sizeof(bool) * count));
-    return scan;
-}
-
-void vamana_rescan(IndexScanDesc scan, ScanKey keys, int key_count, ScanKey orderbys, int orderby_count) {
-    if (keys != nullptr && key_count > 0) std::copy_n(keys, key_count, scan->keyData);
-    if (orderbys != nullptr && orderby_count > 0) std::copy_n(orderbys, orderby_count, scan->orderByData);
-    static_cast<ScanState*>(scan->opaque)->ready = false;
-}
-
-bool vamana_get_tuple(IndexScanDesc scan, ScanDirection) {
-    auto* state = static_cast<ScanState*>(scan->opaque);
-    if (!state->ready) start(scan, *state);
-    FoundRow row;
-    if (!state->scan->next(&row)) return false;
-    store(scan, row);
-    return true;
-}
-
-void vamana_end_scan(IndexScanDesc scan) {
-    auto* state = static_cast<ScanState*>(scan->opaque);
-    MemoryContextDelete(state->context);
-    pfree(state);
-    scan->opaque = nullptr;
 }
 
 }  // namespace vecidx

@@ -30,14 +30,14 @@ struct Result {
 };
 
 // What an index scan knows of a row's distance. kPlace: a lower bound, and that the row's place in the order
-// is certain, because its bounds overlap no other row's; the executor need not compute the distance then.
+// is certain, because its bounds overlap no other row's. kNaN and kNull come after all others.
 enum class Distance { kLowerBound, kPlace, kNaN, kNull };
 
 // A row as a scan returns it.
 struct FoundRow {
     HeapTid tid;
     Distance known;
-    double bound;  // of kLowerBound and kPlace
+    double bound;  // infinite for kNaN and kNull
 };
 
 class VamanaScan {
