@@ -2,6 +2,9 @@
 // tiles, packing, and the keys of a row.
 #include "vecidx/kernels.hpp"
 
+#include <algorithm>
+#include <cmath>
+
 #include "kernels_support.hpp"
 
 namespace vecidx::test {
