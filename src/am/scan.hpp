@@ -1,8 +1,7 @@
 // Index scans. A scan answers in rounds, each complete in itself: a search with the list size, then, as the
 // executor wants more rows, with four times that, then a sweep over all nodes, and at last the heap rows that
 // are not indexed, so that every row is returned before the scan ends. Rows come in the order of a lower
-// bound of their distance. Where the bounds of neighbors in the order overlap, the executor computes the true
-// distances of the rows, which it fetches anyway, and puts them in exact order (xs_recheckorderby).
+// bound of their distance; exact_order.hpp makes it the exact order.
 //
 // A scan holds no pin and no lock between calls. Heap rows that it remembers may be removed and their places
 // reused by rows that its snapshot does not see: that is why it must have an MVCC snapshot.
