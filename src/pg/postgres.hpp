@@ -72,7 +72,7 @@ extern "C" {
 #include "utils/spccache.h"
 #include "utils/syscache.h"
 #include "utils/varbit.h"
-#if PG_VERSION_NUM >= 160000
+#if __has_include("varatt.h")
 #include "varatt.h"
 #endif
 }
