@@ -14,7 +14,9 @@ CREATE INDEX ON wide USING vamana (v) INCLUDE (id);
 CREATE UNIQUE INDEX ON wide USING vamana (v);
 CREATE INDEX ON wide USING vamana (v DESC);
 CREATE INDEX ON wide USING vamana (v ASC NULLS FIRST);
+\set VERBOSITY sqlstate
 ALTER TABLE wide ADD EXCLUDE USING vamana (v WITH =);
+\set VERBOSITY default
 CREATE INDEX ON wide USING vamana ((any_dims::vector(20000)));
 CREATE INDEX wide_v ON wide USING vamana (v);
 CLUSTER wide USING wide_v;
