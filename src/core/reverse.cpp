@@ -69,7 +69,6 @@ void ReverseLinker::remove(std::size_t lane) {
     if (lane != last) {
         node_.move_edge(last, lane);
         own_[lane] = own_[last];
-        other_[lane] = other_[last];
     }
     node_.header().degree = static_cast<std::uint16_t>(last);
 }
