@@ -46,7 +46,9 @@ endif
 EXTRA_CLEAN = $(SOURCES:.cpp=.d) build results output_iso tmp_check log regression.diffs regression.out
 
 PG_CONFIG ?= pg_config
-PGXS := $(wildcard $(shell $(PG_CONFIG) --pgxs 2>/dev/null))
+# Debian's server has PGXS without the headers.
+SERVER_HEADERS := $(wildcard $(shell $(PG_CONFIG) --includedir-server 2>/dev/null)/postgres.h)
+PGXS := $(if $(SERVER_HEADERS),$(wildcard $(shell $(PG_CONFIG) --pgxs 2>/dev/null)))
 ifneq (,$(PGXS))
 include $(PGXS)
 PROVE_FLAGS += -I test/perl
