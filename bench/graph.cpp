@@ -8,7 +8,7 @@
 //     codes=centroid|parent  centroids=K                 what codes are relative to
 //     form=inline|compact                                codes of the neighbours, or only their ids
 //     entries=N           centroids whose entry nodes a search starts from; 0: the medoid
-//     alpha= leaf= fan= per_leaf= reservoir= sample= seed=      the build
+//     alpha= leaf= fan= per_leaf= candidates= sample= seed=      the build
 //     page_ns=N           cost of a page access in the server (src/README.md says how it was measured)
 //
 // `--` begins another variant: the options so far, changed by those that follow; a graph with the same
@@ -78,7 +78,7 @@ BulkParams build_params(const Options& options, std::size_t degree) {
     p.leaf_size = options.count("leaf", p.leaf_size);
     p.fan_out = options.count("fan", p.fan_out);
     p.per_leaf = options.count("per_leaf", p.per_leaf);
-    p.reservoir = std::max(options.count("reservoir", p.reservoir), degree);
+    p.candidates = options.count("candidates", p.candidates);
     p.sample_ratio = options.count("sample", p.sample_ratio);
     p.seed = options.count("seed", p.seed);
     return p;
@@ -107,7 +107,7 @@ class TimedBuild {
     bool made_with(const BulkParams& p) const {
         const BulkParams& q = params_;
         return p.degree == q.degree && p.alpha == q.alpha && p.leaf_size == q.leaf_size &&
-               p.fan_out == q.fan_out && p.per_leaf == q.per_leaf && p.reservoir == q.reservoir &&
+               p.fan_out == q.fan_out && p.per_leaf == q.per_leaf && p.candidates == q.candidates &&
                p.sample_ratio == q.sample_ratio && p.seed == q.seed;
     }
 

@@ -1,45 +1,106 @@
-// The bulk build: the graph of all vectors at once, without a search (after PiPNN, arXiv 2602.21247).
+// The bulk build: the graph of all vectors at once, without a search (after PiPNN, arXiv 2602.21247), by any
+// number of workers.
 //
-//   1. A skeleton: the same build of a random 1/32 of the rows, recursively; its edges are pinned. It
-//   connects what the leaves
-//      of the whole set would leave apart (tight clusters).
-//   2. Leaves: overlapping cells around random leaders (partition.hpp).
-//   3. In each leaf all pairs; every vector's few nearest, in both directions, go into its bounded reservoir.
-//   4. RobustPrune of each reservoir.
+//   1. Partition: every row joins the cells of its nearest leaders (partition.hpp), and rows are laid out in
+//      the order of their first cells.
+//   2. A skeleton: the same build of a random 1/32 of the rows, recursively; half of its edges are pinned. It
+//      connects what the leaves of the whole set would leave apart (tight clusters).
+//   3. Leaves: in each, all pairs; every row's few nearest, in both directions, are its candidates
+//   (leaf.hpp).
+//   4. RobustPrune of each row's candidates.
 //   5. One round of reverse edges, pruned again where they exceed the degree.
-//   6. Repair: whatever the medoid does not reach is linked from what it does.
+//   6. A tree of edges from the medoid to every row: the skeleton's tree, and from the skeleton's rows within
+//      each cell; edges are added to what is not reached.
 //
-// Rows must be distinct vectors: equal ones fill leaves and reservoirs with copies, so the caller collapses
-// them first. Deterministic for a seed.
+// Every candidate has a place of its own, so there are no locks, and with one worker the graph is determined
+// by the seed; with several, the order of rows within a cell is not.
+//
+// Rows must be distinct vectors: equal ones fill leaves with copies, so the caller collapses them first.
 #pragma once
 
 #include <cstdint>
 #include <memory_resource>
 #include <vector>
 
-#include "vecidx/adjacency.hpp"
+#include "vecidx/build_level.hpp"
 #include "vecidx/progress.hpp"
-#include "vecidx/tile.hpp"
+#include "vecidx/random.hpp"
+#include "vecidx/team.hpp"
 
 namespace vecidx {
 
-struct BulkParams {
-    std::size_t degree = 64;
-    float alpha = 1.2f;  // on squared distances
-    std::size_t leaf_size = 2000;
-    std::size_t fan_out = 8;
-    std::size_t per_leaf = 8;
-    std::size_t reservoir = 96;  // at least `degree`
-    std::size_t sample_ratio = 32;
-    std::uint64_t seed = 1;
+// What is built of.
+struct BulkInput {
+    VectorArray vectors;
+    const std::uint8_t* left_out = nullptr;  // 1 for each vector that is no row; nullptr: all are
+    std::size_t rows = 0;                    // vectors that are
 };
 
+// One worker's part of a build. All workers of the team make the same calls.
+class BulkBuild {
+  public:
+    // The shared arrays are in the arena's block, of which the first `bytes_for` bytes are used. `window`
+    // watches it.
+    BulkBuild(const BulkInput& input, const BulkParams& params, Arena& arena, const Team& team,
+              Window& window, std::pmr::memory_resource* memory, const Progress& progress);
+
+    // Bytes of shared memory for at most `rows` rows of vectors like these, of which there are `like.count`.
+    static std::size_t bytes_for(std::size_t rows, const VectorArray& like, const BulkParams& params,
+                                 std::pmr::memory_resource* memory);
+
+    // Stage 1. Afterwards the input's vectors are not needed any more.
+    void partition();
+
+    // The other stages.
+    void link();
+
+    // After `partition`: the rows in their order, and which vectors of the input they are.
+    VectorArray vectors() const { return levels_[0].vectors(); }
+    std::span<const std::uint32_t> source() const { return {levels_[0].source, levels_[0].rows()}; }
+    const Level& level() const { return levels_[0]; }
+
+    // After `link`. `parent` has an edge to the row, and is the row itself for the medoid alone.
+    Lists edges() const { return levels_[0].edges(); }
+    std::span<const std::uint32_t> parent() const { return {levels_[0].parent, levels_[0].rows()}; }
+    std::uint32_t medoid() const { return levels_[0].state->medoid; }
+
+    // Stage 3 alone, for `nearest_in_leaves`.
+    void compare_leaves();
+
+  private:
+    void choose_leaders(const Level& level, const VectorArray& from, const std::uint8_t* left_out);
+    void assign(const Level& level, const VectorArray& from, const std::uint8_t* left_out);
+    void lay_out_cells(const Level& level);
+    void place(const Level& level, const VectorArray& from, const std::uint8_t* left_out);
+    void split(const Level& level, const VectorArray& from, const std::uint8_t* left_out);
+    void link_level(std::size_t depth);
+    void make_skeleton(std::size_t depth);
+    void choose_skeleton(const Level& level, const Level& next);
+    void compare_leaves(std::size_t depth);
+    void prune(std::size_t depth);
+    void add_reverse_edges(std::size_t depth);
+    void connect(std::size_t depth);
+    Phase shown(std::size_t depth, Phase phase) const { return depth == 0 ? phase : Phase::kSkeleton; }
+    const Level* skeleton_of(std::size_t depth) const {
+        return levels_[depth].is_small() ? nullptr : &levels_[depth + 1];
+    }
+
+    BulkInput input_;
+    const Team& team_;
+    Window& window_;
+    std::pmr::memory_resource* memory_;
+    const Progress& progress_;
+    std::pmr::vector<Level> levels_;
+    std::pmr::vector<std::uint32_t> leaders_;
+};
+
+// A whole build in private memory, by one worker; rows by their number in `vectors`.
 struct BulkGraph {
     explicit BulkGraph(std::pmr::memory_resource* memory)
         : edges(0, 0, memory), order(memory), parent(memory) {}
 
     Adjacency edges;                        // row to at most `degree` rows
-    std::pmr::vector<std::uint32_t> order;  // rows in the order of their pages
+    std::pmr::vector<std::uint32_t> order;  // rows so that near ones are near
     // A tree from the medoid along edges: parent[i] has an edge to i (kNoNode for the medoid).
     std::pmr::vector<std::uint32_t> parent;
     std::uint32_t medoid = 0;
@@ -48,9 +109,12 @@ struct BulkGraph {
 void bulk_build(const VectorArray& vectors, const BulkParams& params, std::pmr::memory_resource* memory,
                 const Progress& progress, BulkGraph& graph);
 
-// The nearest of each row among the rows, as far as shared leaves show them: candidates for linking a batch
-// with itself. `lists` has a list for every row.
+// Rows of a finished build by their number in the input.
+void copy_graph(const BulkBuild& build, std::pmr::memory_resource* memory, BulkGraph& graph);
+
+// The nearest of each row among the rows, as far as shared leaves show them, at most `params.candidates`,
+// nearest first: candidates for linking a batch with itself. `lists` has a list for every row.
 void nearest_in_leaves(const VectorArray& vectors, const BulkParams& params,
-                       std::pmr::memory_resource* memory, const Progress& progress, Adjacency& lists);
+                       std::pmr::memory_resource* memory, const Progress& progress, const Lists& lists);
 
 }  // namespace vecidx

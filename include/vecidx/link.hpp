@@ -1,5 +1,5 @@
-// Turning candidates into a graph: prune every list, add the reverse edges in one round, and connect what
-// cannot be reached.
+// Turning candidates into a graph: prune every list, add the reverse edges in one round, and a tree that
+// leads to every row.
 #pragma once
 
 #include <cstdint>
@@ -7,83 +7,75 @@
 #include <span>
 #include <vector>
 
-#include "vecidx/adjacency.hpp"
-#include "vecidx/progress.hpp"
+#include "vecidx/build_level.hpp"
 #include "vecidx/prune.hpp"
 #include "vecidx/random.hpp"
 #include "vecidx/rank_sort.hpp"
-#include "vecidx/tile.hpp"
 #include "vecidx/visited.hpp"
 
 namespace vecidx {
 
-// Edges that some rows have from the start and keep. `slot` gives each position's list; kNoSlot where there
-// is none.
-struct PinnedEdges {
-    static constexpr std::uint32_t kNoSlot = 0xffffffff;
-
-    const Adjacency& lists;
-    std::span<const std::uint32_t> slot;
-
-    bool has(std::size_t at) const { return !slot.empty() && slot[at] != kNoSlot; }
-    std::span<const Neighbor> of(std::size_t at) const {
-        return has(at) ? lists.of(slot[at]) : std::span<const Neighbor>();
-    }
-};
-
-// What is linked: `rows` of the vectors (list i belongs to rows[i]; neighbours are rows), with edges that
-// stay.
-struct LinkInput {
-    const VectorArray& vectors;
-    std::span<const std::uint32_t> rows;
-    std::span<const std::uint32_t> position;  // of each row in `rows`
-    std::span<const std::uint32_t> order;     // the rows so that near ones follow each other: for the cache
-    PinnedEdges pinned;                       // by position
-    PruneParams params;
-};
-
+// Makes edges of a level's candidates, a row at a time. Rows can be done in any order and at the same time.
 class Linker {
   public:
-    Linker(const LinkInput& input, std::pmr::memory_resource* memory, const Progress& progress)
-        : in_(input),
-          progress_(progress),
+    // `skeleton` is the next level, finished, or nullptr.
+    Linker(const Level& level, const Level* skeleton, Window& window, std::pmr::memory_resource* memory)
+        : level_(level),
+          skeleton_(skeleton),
+          window_(window),
           pruner_(memory),
+          ids_(memory),
+          slots_(memory),
+          pins_(memory),
           merged_(memory),
           kept_(memory),
           seen_(memory, 256),
-          sort_(memory),
-          memory_(memory) {}
+          sort_(memory) {}
 
-    // Replaces each list of candidates (sorted, without repetition) by the node's edges: the pinned first,
-    // then what RobustPrune keeps.
-    void prune_all(Adjacency& lists);
+    // Replaces a row's candidates by its edges: the pinned ones, then what RobustPrune keeps. Counts them at
+    // the rows they lead to (incoming_end, one further), and sets the parent of rows of the skeleton.
+    void prune_row(std::uint32_t row);
 
-    // Adds y -> x for every x -> y; where that makes more than the degree, prunes again.
-    void add_reverse_edges(Adjacency& lists);
+    // A row's nearest candidates, nearest first; valid until the next call.
+    std::span<Neighbor> measure(std::uint32_t row);
+
+    // Notes the edges of a row at the rows they lead to.
+    void send(std::uint32_t row);
+
+    // Adds the reverse of all edges that lead to a row; where that makes more than the degree, prunes again.
+    void take_incoming(std::uint32_t row);
 
   private:
+    void collect(std::uint32_t row);
+    void collect_ids(const std::uint32_t* ids, std::size_t count, std::uint32_t row);
+    void choose_pins(std::uint32_t row, std::span<const Neighbor> near);
     void start_seen(std::span<const Neighbor> list);
-    void prune_one(Adjacency& lists, std::size_t at);
-    void take_reverse(Adjacency& lists, std::size_t at, std::span<const Neighbor> incoming);
+    void touch_vectors();
+    void keep(std::uint32_t row, std::size_t pins);
 
-    LinkInput in_;
-    const Progress& progress_;
+    const Level& level_;
+    const Level* skeleton_;
+    Window& window_;
     Pruner pruner_;
+    std::pmr::vector<std::uint32_t> ids_;    // candidates of the row at hand
+    std::pmr::vector<std::uint32_t> slots_;  // a copy of its leaf slots
+    std::pmr::vector<Neighbor> pins_;
     std::pmr::vector<Neighbor> merged_;
     std::pmr::vector<Neighbor> kept_;
     Visited seen_;
     RankSort sort_;
-    std::pmr::memory_resource* memory_;
 };
 
-// Makes every row reachable from `root` by adding edges: where a row has fewer than `degree`, else in place
-// of an edge whose target stays reachable. Lists hold row numbers and at least `degree` edges fit.
-void connect_all(Adjacency& lists, std::size_t degree, std::uint32_t root, Random& random,
-                 const Progress& progress, std::pmr::memory_resource* memory);
+// Grows trees over the rows first .. first + count - 1, along edges among them, from those that have a parent
+// already, by the shortest edge at hand (Prim 1957). Short edges make trees deep and narrow, so that where a
+// row is removed its few children fit in its parent's place. Rows that the edges do not reach keep no parent
+// (kNoNode).
+void grow_trees(const Lists& lists, std::size_t first, std::size_t count, std::span<std::uint32_t> parent,
+                std::pmr::memory_resource* memory);
 
-// A tree over all rows, which must be reachable from `root`: grown from it by the shortest edge at hand (Prim
-// 1957). Short edges make it deep and narrow, so that where a row is removed its few children fit in its
-// parent's place.
-void spanning_tree(const Adjacency& lists, std::uint32_t root, std::pmr::vector<std::uint32_t>& parent);
+// Gives a parent to every row that has none: along edges where they lead there, else by a new edge: where a
+// row has fewer than `degree`, or in place of one that the tree does without. Some row must have a parent.
+void connect_rest(const Lists& lists, std::size_t degree, Random& random, std::span<std::uint32_t> parent,
+                  Window& window, std::pmr::memory_resource* memory);
 
 }  // namespace vecidx

@@ -6,7 +6,7 @@
 
 namespace vecidx {
 
-enum class Phase { kSample, kSkeleton, kPartition, kLeaves, kPrune, kReverse, kRepair };
+enum class Phase { kPartition, kSkeleton, kLeaves, kPrune, kReverse, kConnect };
 
 struct Progress {
     void (*report)(void* context, Phase phase, std::size_t done, std::size_t total) = nullptr;

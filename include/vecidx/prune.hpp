@@ -22,14 +22,22 @@ class Pruner {
     explicit Pruner(std::pmr::memory_resource* memory)
         : tile_(memory),
           members_(memory),
+          candidates_(memory),
           center_(memory),
           dots_(memory),
           kept_norms_(memory),
           kept_(memory) {}
 
-    // Prunes the candidates of the vector at row x. `candidates` is sorted by distance, without x and without
-    // repetition. Returns what is kept, nearest first, with distances as measured in the frame of x; valid
-    // until the next call.
+    // Measures the candidates of the vector at row x (without x, without repetition) in the frame of x, and
+    // returns the nearest `most` of them, nearest first. The caller may strike some of them out by setting
+    // their id to kNoNode. Valid until the next call.
+    std::span<Neighbor> measure(const VectorArray& vectors, std::uint32_t x,
+                                std::span<const std::uint32_t> candidates, std::size_t most);
+
+    // Prunes what was measured. Returns what is kept, nearest first; valid until the next call.
+    std::span<const Neighbor> prune(const PruneParams& params);
+
+    // Both, for candidates sorted by distance.
     std::span<const Neighbor> prune(const VectorArray& vectors, std::uint32_t x,
                                     std::span<const Neighbor> candidates, const PruneParams& params);
 
@@ -38,6 +46,7 @@ class Pruner {
 
     PackedTile tile_;
     std::pmr::vector<std::uint32_t> members_;
+    std::pmr::vector<Neighbor> candidates_;  // in the tile's order
     std::pmr::vector<float> center_;
     std::pmr::vector<std::int32_t> dots_;
     std::pmr::vector<std::int32_t> kept_norms_;  // of each candidate; out of reach while it is not kept

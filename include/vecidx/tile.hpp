@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "vecidx/kernels.hpp"
+#include "vecidx/rank_sort.hpp"
 #include "vecidx/stored_vector.hpp"
 #include "vecidx/types.hpp"
 
@@ -36,13 +37,25 @@ struct VectorArray {
 class PackedTile {
   public:
     explicit PackedTile(std::pmr::memory_resource* memory)
-        : center_(memory), rows_(memory), panels_(memory), bias_(memory), norms_(memory) {}
+        : center_(memory),
+          rows_(memory),
+          unsorted_rows_(memory),
+          panels_(memory),
+          bias_(memory),
+          norms_(memory),
+          unsorted_sums_(memory),
+          sort_(memory) {}
 
     // Packs the members in a frame around their mean (that of a sample), scaled to their largest coordinate.
     void pack_around_mean(const VectorArray& vectors, std::span<const std::uint32_t> members);
 
     // The same around a given centre (padded floats).
     void pack_around(const VectorArray& vectors, std::span<const std::uint32_t> members, const float* center);
+
+    // The same with the members nearest to the centre alone, at most `most`, in the order of their distances,
+    // which `nearest` tells with their numbers.
+    void pack_nearest(const VectorArray& vectors, std::span<const std::uint32_t> members, const float* center,
+                      std::size_t most, std::pmr::vector<Neighbor>& nearest);
 
     // Packs rows only, in another tile's frame, so that they meet its panels. Coordinates out of range are
     // cut.
@@ -60,12 +73,17 @@ class PackedTile {
     void fit_scale(const VectorArray& vectors, std::span<const std::uint32_t> members);
     void pack_rows(const VectorArray& vectors, std::span<const std::uint32_t> members);
     void fill_panels();
+    void take_rows(std::span<const Neighbor> order);
+    void clear_past_end();
 
     std::pmr::vector<float> center_;
     std::pmr::vector<std::uint8_t> rows_;
+    std::pmr::vector<std::uint8_t> unsorted_rows_;
     std::pmr::vector<std::int8_t> panels_;
     std::pmr::vector<std::int32_t> bias_;
     std::pmr::vector<std::int32_t> norms_;
+    std::pmr::vector<std::int32_t> unsorted_sums_;
+    RankSort sort_;
     std::size_t size_ = 0;
     std::size_t stride_ = 0;
     float scale_ = 1;

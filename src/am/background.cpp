@@ -1,7 +1,7 @@
 // The merge worker and who starts it. See background.hpp.
 #include "am/background.hpp"
 
-#include "am/bulk.hpp"
+#include "am/graph_build.hpp"
 #include "am/merge.hpp"
 #include "am/merge_lock.hpp"
 #include "am/options.hpp"

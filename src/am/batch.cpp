@@ -1,6 +1,7 @@
 // Searching for, linking and writing the rows of a batch. See batch.hpp.
 #include "am/batch.hpp"
 
+#include "am/progress.hpp"
 #include "vecidx/bulk_build.hpp"
 #include "vecidx/search.hpp"
 
@@ -72,9 +73,8 @@ void Batch::link() {
     local_ = Adjacency(n, std::max<std::size_t>(kLocalCandidates, layout_.degree), memory_);
     BulkParams params;
     params.fan_out = 4;
-    params.reservoir = kLocalCandidates;
-    const Progress quiet{[](void*, Phase, std::size_t, std::size_t) { CHECK_FOR_INTERRUPTS(); }, nullptr};
-    nearest_in_leaves(rows_.vectors(), params, memory_, quiet, local_);
+    params.candidates = kLocalCandidates;
+    nearest_in_leaves(rows_.vectors(), params, memory_, quiet_progress(), local_.lists());
     joined_.assign(n, 0);
     attached_.assign(n, 0);
     children_.assign(n, 0);

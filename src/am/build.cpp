@@ -1,117 +1,177 @@
-// CREATE INDEX: reads the heap, builds the graph of all rows at once in memory, writes it once, logs it once.
-// Rows that do not fit in maintenance_work_mem go to the pending area and are merged afterwards.
-#include "am/bulk.hpp"
+// CREATE INDEX: all processes read the heap and append its rows to temporary files, then build the graph of all
+// rows at once and write it once. Memory beyond maintenance_work_mem is not touched at any time: what does not
+// fit is let go, and comes back from the files.
+#include "am/build_team.hpp"
 #include "am/callbacks.hpp"
-#include "am/merge.hpp"
+#include "am/graph_build.hpp"
 #include "am/options.hpp"
 #include "am/progress.hpp"
 #include "am/row_embedder.hpp"
 #include "storage/node_store.hpp"
 #include "storage/pending.hpp"
-#include "vecidx/bulk_build.hpp"
 
 #include <utility>
 
 namespace vecidx {
 namespace {
 
-struct BuildState {
+constexpr std::size_t kLeastMemory = std::size_t{8} << 20;  // of mapped memory, a process
+constexpr std::uint64_t kReportEvery = 1024;
+
+// The reading of the heap by one process.
+struct Loader {
     RowEmbedder* embedder;
-    RowStore* rows;
+    BuildRows* rows;
+    BuildShared* shared;
     NodeLayout layout;
-    std::size_t capacity;  // rows that fit in memory
-    double overflow;       // rows that did not
-    double unindexed;      // rows that are not indexed: NULL, zero vectors under cosine
+    bool leads;
     MemoryContext scratch;
 };
 
 void add_row(Relation index, ItemPointer tid, Datum* values, bool* isnull, bool, void* context) {
-    auto* state = static_cast<BuildState*>(context);
+    auto* loader = static_cast<Loader*>(context);
+    BuildShared* shared = loader->shared;
     if (isnull[0]) {
-        ++state->unindexed;
+        add_shared(shared->unindexed, std::uint64_t{1});
         return;
     }
-    const MemoryContext old = MemoryContextSwitchTo(state->scratch);
-    if (state->embedder->embed(values[0])) {
-        PendingEntry entry = state->embedder->entry();
+    const MemoryContext old = MemoryContextSwitchTo(loader->scratch);
+    if (loader->embedder->embed(values[0])) {
+        PendingEntry entry = loader->embedder->entry();
         entry.tid = heap_tid(*tid);
-        const bool fits = state->rows->size() < state->capacity;
-        if (state->layout.own_place == OwnPlace::kApart)
-            entry.own_block = write_apart(index, state->layout, state->embedder->halves());
-        if (fits)
-            state->rows->add(entry, state->embedder->halves(), entry.tid);
-        else
-            append_pending(index, {entry, state->embedder->halves()});
-        state->overflow += fits ? 0 : 1;
+        if (loader->layout.own_place == OwnPlace::kApart)
+            entry.own_block = write_apart(index, loader->layout, loader->embedder->halves());
+        loader->rows->add(entry, loader->embedder->halves());
+        const std::uint64_t loaded = add_shared(shared->loaded, std::uint64_t{1}) + 1;
+        if (loader->leads && loaded % kReportEvery < 2) show_done(loaded);
     } else {
-        ++state->unindexed;
+        add_shared(shared->unindexed, std::uint64_t{1});
     }
     MemoryContextSwitchTo(old);
-    MemoryContextReset(state->scratch);
-}
-
-std::size_t rows_in_memory(const NodeLayout& layout) {
-    const BulkParams params;
-    const std::size_t budget = static_cast<std::size_t>(maintenance_work_mem) * 1024;
-    const std::size_t width =
-        RowStore::bytes_per_row(layout, std::max<std::size_t>(params.reservoir, layout.degree));
-    return std::max(budget / width, least_graph_rows(layout));
+    MemoryContextReset(loader->scratch);
 }
 
 // Rows too few for a graph stay pending: a scan looks at all of them.
-void keep_pending(Relation index, const RowStore& rows) {
-    for (std::size_t i = 0; i < rows.size(); ++i)
-        append_pending(index, {rows.entry(i), rows.vectors()[i].data});
+void keep_pending(Relation index, BuildRows& rows) {
+    rows.allocate(0);
+    rows.map();
+    for (std::size_t i = 0; i < rows.count(); ++i)
+        if (rows.is_row(i)) append_pending(index, {rows.entry(i).row, rows.halves(i)});
+    rows.close();
+}
+
+// What every process of a build does.
+void load_and_build(Relation heap, Relation index, BuildShared* shared, unsigned worker,
+                    ParallelTableScanDesc scan) {
+    const IndexShape shape = read_meta(index).shape;
+    BuildTeam team(shared, worker);
+    const bool leads = team.team.leads();
+    auto* rows = make_in<BuildRows>(CurrentMemoryContext, shape.layout, shared);
+    if (leads) {
+        rows->create();
+        enter_phase(BuildPhase::kLoad, shared->expected_rows);
+    }
+    team.team.meet();
+    if (!leads) rows->open();
+
+    IndexInfo* info = BuildIndexInfo(index);
+    info->ii_Concurrent = shared->concurrent;
+    RowEmbedder embedder(shape, type_support(index));
+    Loader loader{&embedder, rows, shared, shape.layout, leads,
+                  AllocSetContextCreate(CurrentMemoryContext, "vamana build row", ALLOCSET_DEFAULT_SIZES)};
+    const TableScanDesc heap_scan = scan != nullptr ? table_beginscan_parallel(heap, scan) : nullptr;
+    const double seen = table_index_build_scan(heap, index, info, true, leads, add_row, &loader, heap_scan);
+    rows->flush();
+    add_shared(shared->heap_rows, static_cast<std::uint64_t>(seen));
+    team.team.meet();
+
+    if (shared->loaded >= least_graph_rows(shape.layout))
+        build_graph({index, *rows, team, Writing::kNewIndex, {}});
+    else if (leads)
+        keep_pending(index, *rows);
+}
+
+// What CREATE INDEX hands to the leader's part.
+struct Build {
+    Relation heap, index;
+    bool concurrent;
+    std::size_t memory;
+    std::uint64_t expected_rows;
+    std::uint64_t heap_rows = 0, loaded = 0, unindexed = 0;
+};
+
+void fill_shared(BuildShared* shared, void* context) {
+    const auto* build = static_cast<Build*>(context);
+    shared->heap = RelationGetRelid(build->heap);
+    shared->index = RelationGetRelid(build->index);
+    shared->concurrent = build->concurrent;
+    shared->logged = RelationNeedsWAL(build->index);
+    shared->memory = build->memory;
+    shared->expected_rows = build->expected_rows;
+    shared->extent_rows = BuildRows::rows_per_extent(read_meta(build->index).shape.layout);
+}
+
+void lead(BuildShared* shared, ParallelTableScanDesc scan, void* context) {
+    auto* build = static_cast<Build*>(context);
+    load_and_build(build->heap, build->index, shared, 0, scan);
+    build->heap_rows = shared->heap_rows;
+    build->loaded = shared->loaded;
+    build->unindexed = shared->unindexed;
+}
+
+// Says before the work what too little memory will cost. Times are those of one core of a current server.
+void forecast(Relation index, const IndexShape& shape, std::size_t rows, int processes) {
+    const std::size_t memory = static_cast<std::size_t>(maintenance_work_mem) * 1024;
+    const std::size_t fixed = static_cast<std::size_t>(processes) * scratch_bytes(shape);
+    const std::size_t wanted = build_bytes(shape, rows) + fixed;
+    if (wanted <= memory) return;
+    const double seconds = static_cast<double>(rows) *
+                           (20e-6 + 60e-9 * static_cast<double>(shape.layout.padded)) / processes;
+    const double factor = std::min(3.0, 1 + 0.25 * std::log2(static_cast<double>(wanted) / static_cast<double>(memory)) + 0.25);
+    ereport(NOTICE,
+            errmsg("building index \"%s\" in maintenance_work_mem takes longer than it might",
+                   RelationGetRelationName(index)),
+            errdetail("About %zu rows take %zu MB, %zu MB of temporary files and some %.0f seconds; with %zu MB of "
+                      "memory some %.0f seconds.",
+                      rows, wanted >> 20, (wanted - fixed) >> 20, seconds, memory >> 20, seconds * factor),
+            errhint("Set maintenance_work_mem to %zu MB for this build.", (wanted >> 20) + 1));
 }
 
 }  // namespace
+
+void build_as_worker(Relation heap, Relation index, BuildShared* shared, unsigned worker,
+                     ParallelTableScanDesc scan) {
+    load_and_build(heap, index, shared, worker, scan);
+}
 
 IndexBuildResult* vamana_build(Relation heap, Relation index, IndexInfo* info) {
     if (RelationGetNumberOfBlocks(index) != 0)
         elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index));
     // TRUNCATE in the transaction that made the table builds anew in the same file.
     if (index->rd_amcache != nullptr) pfree(std::exchange(index->rd_amcache, nullptr));
-    const TypeSupport& support = type_support(index);
-    const IndexShape shape = make_shape(index, support);
+    const IndexShape shape = make_shape(index, type_support(index));
     const MemoryContext context =
         AllocSetContextCreate(CurrentMemoryContext, "vamana build", ALLOCSET_DEFAULT_SIZES);
     const MemoryContext old = MemoryContextSwitchTo(context);
-    auto* memory = make_in<ContextResource>(context, context);
-    auto* rows = make_in<RowStore>(context, shape.layout, memory);
-    RowEmbedder embedder(shape, support);
     create_meta(index, MAIN_FORKNUM, empty_meta(shape));
 
-    BuildState state{&embedder,
-                     rows,
-                     shape.layout,
-                     rows_in_memory(shape.layout),
-                     0,
-                     0,
-                     AllocSetContextCreate(context, "vamana build row", ALLOCSET_DEFAULT_SIZES)};
-    const double expected = std::max(heap->rd_rel->reltuples, 0.0f);
-    rows->reserve(std::min(state.capacity, static_cast<std::size_t>(expected * 1.05)));
-    enter_phase(BuildPhase::kLoad, static_cast<std::size_t>(expected));
-    const double heap_rows = table_index_build_scan(heap, index, info, true, true, add_row, &state, nullptr);
-    const double index_rows = static_cast<double>(rows->heap_rows()) + state.overflow;
-    if (rows->size() < least_graph_rows(shape.layout))
-        keep_pending(index, *rows);
-    else
-        build_graph(index, *rows, Logging::kAtEnd, memory, build_progress());
-    for (const BlockNumber block : rows->spare_blocks()) free_apart(index, block);
-    if (state.unindexed > 0) note_unindexed(index);
-    // Before a merge, which logs changes of these pages.
-    if (RelationNeedsWAL(index))
-        log_newpage_range(index, MAIN_FORKNUM, 0, RelationGetNumberOfBlocks(index), true);
-    if (state.overflow > 0) {
-        enter_phase(BuildPhase::kMerge, static_cast<std::size_t>(state.overflow));
-        merge_pending(index);
-    }
+    // Vectors kept apart are written while they are loaded, which is the leader's alone.
+    const bool apart = shape.layout.own_place == OwnPlace::kApart;
+    const int workers = apart ? 0 : plan_build_workers(heap, index, info);
+    const auto expected = static_cast<std::size_t>(std::max(heap->rd_rel->reltuples, 0.0f));
+    const auto processes = static_cast<std::size_t>(workers) + 1;
+    const std::size_t all = static_cast<std::size_t>(maintenance_work_mem) * 1024 / processes;
+    const std::size_t fixed = scratch_bytes(shape);
+    forecast(index, shape, expected, workers + 1);
+    Build build{heap, index, info->ii_Concurrent, all > fixed + kLeastMemory ? all - fixed : kLeastMemory, expected};
+    run_build(heap, workers, info->ii_Concurrent, {fill_shared, lead, &build});
+    if (build.unindexed > 0) note_unindexed(index);
     MemoryContextSwitchTo(old);
     MemoryContextDelete(context);
 
     auto* result = static_cast<IndexBuildResult*>(palloc(sizeof(IndexBuildResult)));
-    result->heap_tuples = heap_rows;
-    result->index_tuples = index_rows;
+    result->heap_tuples = static_cast<double>(build.heap_rows);
+    result->index_tuples = static_cast<double>(build.loaded);
     return result;
 }
 

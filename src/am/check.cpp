@@ -134,6 +134,7 @@ void IndexCheck::check_tail(BlockNumber block, Page page) {
         fail(block, psprintf("The page has flags %u, which a %s page cannot have.", tail.flags,
                              kind_name(tail.kind)));
     std::size_t used = kPageBytes;
+    if (tail.kind == PageKind::kNode) used = node_page_bytes(shape_);
     if (tail.kind == PageKind::kMeta) used = sizeof(Meta);
     if (tail.kind == PageKind::kFree) used = 0;
     if (tail.kind == PageKind::kCodebook || tail.kind == PageKind::kVector) used = tail.count;

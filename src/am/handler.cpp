@@ -23,6 +23,7 @@ IndexAmRoutine* routine() {
     am->ampredlocks = false;
     am->amcanparallel = false;
     am->amcaninclude = false;
+    allow_parallel_build(am);
     am->amusemaintenanceworkmem = true;
     am->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL | VACUUM_OPTION_PARALLEL_COND_CLEANUP;
     am->amkeytype = InvalidOid;

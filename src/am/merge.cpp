@@ -4,7 +4,7 @@
 #include "am/merge.hpp"
 
 #include "am/batch.hpp"
-#include "am/bulk.hpp"
+#include "am/graph_build.hpp"
 #include "am/merge_lock.hpp"
 #include "storage/pending.hpp"
 #include "vecidx/bulk_build.hpp"
@@ -13,17 +13,18 @@ namespace vecidx {
 namespace {
 
 constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
+constexpr std::size_t kLeastBatch = 256;
 
-// The rows of pending pages from the head on.
+// The rows of pending pages from the head on, into a RowStore or a BuildRows.
 struct Load {
-    RowStore* rows;
     std::size_t capacity;         // no further page once there are so many
     std::uint32_t last_sequence;  // no page after this one
-    PendingRun run;               // what was read
+    PendingRun run{};             // what was read
+    std::size_t rows = 0;         // what was in it
 };
 
-void add_rows(Relation index, const NodeLayout& layout, const PendingPage& page, void* apart,
-              RowStore& rows) {
+template <typename Rows>
+void add_rows(Relation index, const NodeLayout& layout, const PendingPage& page, void* apart, Rows& rows) {
     for (std::size_t i = 0; i < page.count(); ++i) {
         const PendingEntry& e = page.entry(i);
         const void* halves = page.vector(i).data;
@@ -31,25 +32,31 @@ void add_rows(Relation index, const NodeLayout& layout, const PendingPage& page,
             read_apart(index, layout, e.own_block, apart);
             halves = apart;
         }
-        rows.add(e, halves, e.tid);
+        rows.add(e, halves);
     }
 }
 
 // Closes the page at the tail, to which rows may be appended at any time, and reads what it has.
-void close_and_read(Relation index, const NodeLayout& layout, BlockNumber block, void* apart,
-                    RowStore& rows) {
+template <typename Rows>
+std::size_t close_and_read(Relation index, const NodeLayout& layout, BlockNumber block, void* apart,
+                           Rows& rows) {
+    std::size_t count = 0;
     with_write(index, block, PageKind::kPending, [&](Page page) {
         check_pending_page(index, layout, block, page);
         page_tail(page).flags |= kPendingClosed;
-        add_rows(index, layout, PendingPage(layout, page), apart, rows);
+        const PendingPage pending(layout, page);
+        count = pending.count();
+        add_rows(index, layout, pending, apart, rows);
     });
+    return count;
 }
 
-void load_pending(Relation index, const Meta& meta, Load& load) {
+template <typename Rows>
+void load_pending(Relation index, const Meta& meta, Load& load, Rows& rows) {
     const NodeLayout& layout = meta.shape.layout;
     void* apart = palloc(stored_bytes(OwnFormat::kF16, layout.padded));
     for (BlockNumber block = meta.pending_head;
-         block != InvalidBlockNumber && load.rows->size() < load.capacity;) {
+         block != InvalidBlockNumber && load.rows < load.capacity;) {
         CHECK_FOR_INTERRUPTS();
         bool open = false, wanted = false;
         const BlockNumber next = with_read(index, block, [&](Page page) {
@@ -58,11 +65,15 @@ void load_pending(Relation index, const Meta& meta, Load& load) {
             const PageTail& tail = page_tail(page);
             wanted = tail.sequence <= load.last_sequence;
             open = tail.next == InvalidBlockNumber && (tail.flags & kPendingClosed) == 0;
-            if (wanted && !open) add_rows(index, layout, PendingPage(layout, page), apart, *load.rows);
+            if (wanted && !open) {
+                const PendingPage pending(layout, page);
+                load.rows += pending.count();
+                add_rows(index, layout, pending, apart, rows);
+            }
             return tail.next;
         });
         if (!wanted) break;
-        if (open) close_and_read(index, layout, block, apart, *load.rows);
+        if (open) load.rows += close_and_read(index, layout, block, apart, rows);
         load.run.last = block;
         ++load.run.pages;
         block = next;
@@ -141,13 +152,46 @@ SlotCount undo_page(Relation index, const Meta& meta, BlockNumber block) {
     return count;
 }
 
-std::size_t budget_rows(std::size_t bytes_per_row) {
-    constexpr std::size_t kLeastRows = 256;
-    return std::max(static_cast<std::size_t>(maintenance_work_mem) * 1024 / bytes_per_row, kLeastRows);
+std::size_t memory_budget() {
+    return static_cast<std::size_t>(maintenance_work_mem) * 1024;
 }
 
-void quiet_report(void*, Phase, std::size_t, std::size_t) {
-    CHECK_FOR_INTERRUPTS();
+// Says that a batch is being written, and reads the metapage that says so.
+Meta begin_merge(Relation index) {
+    with_meta_write(index, [](Meta& m) { m.merging = m.batch + 1; });
+    return read_meta(index);
+}
+
+// The first graph, of all rows that are pending up to `last_sequence`. False when they are too few.
+bool build_first_graph(Relation index, const Meta& before, std::uint32_t last_sequence, MemoryContext context,
+                       double& merged) {
+    const NodeLayout& layout = before.shape.layout;
+    const std::size_t least = least_graph_rows(layout);
+    if (before.pending_pages * pending_entries_per_page(layout) < least) return false;
+    RowStore few(layout, make_in<ContextResource>(context, context));
+    Load look{least, last_sequence};
+    load_pending(index, before, look, few);
+    if (few.size() < least) {
+        if (look.run.pages > 0) keep_together(index, before, few, look.run);
+        return false;
+    }
+
+    const Meta meta = begin_merge(index);
+    auto* shared = static_cast<BuildShared*>(MemoryContextAllocZero(context, sizeof(BuildShared)));
+    ConditionVariableInit(&shared->met);
+    shared->team = 1;
+    shared->memory = memory_budget();
+    shared->extent_rows = BuildRows::rows_per_extent(layout);
+    BuildTeam team(shared, 0);
+    auto* rows = make_in<BuildRows>(context, layout, shared);
+    rows->create();
+    Load load{kNoLimit, last_sequence};
+    load_pending(index, meta, load, *rows);
+    rows->flush();
+    build_graph({index, *rows, team, Writing::kLiveIndex, load.run});
+    free_chain(index, meta.pending_head, load.run.last);
+    merged += static_cast<double>(load.rows);
+    return true;
 }
 
 // One batch, no further page once it has `most` rows; adds to `merged` the rows it took. False: nothing is
@@ -155,33 +199,19 @@ void quiet_report(void*, Phase, std::size_t, std::size_t) {
 bool merge_batch(Relation index, std::uint32_t last_sequence, std::size_t most, MemoryContext context,
                  double& merged) {
     undo_interrupted_merge(index);
-    Meta meta = read_meta(index);
-    if (meta.pending_head == InvalidBlockNumber) return false;
+    const Meta before = read_meta(index);
+    if (before.pending_head == InvalidBlockNumber) return false;
+    if (before.trained == 0) return build_first_graph(index, before, last_sequence, context, merged);
+    const NodeLayout& layout = before.shape.layout;
     auto* memory = make_in<ContextResource>(context, context);
-    auto* rows = make_in<RowStore>(context, meta.shape.layout, memory);
-    const bool first = meta.trained == 0;
-    const NodeLayout& layout = meta.shape.layout;
-    const std::size_t least = first ? least_graph_rows(layout) : 1;
-    if (meta.pending_pages * pending_entries_per_page(layout) < least) return false;
-    const std::size_t width =
-        first ? RowStore::bytes_per_row(layout, BulkParams{}.reservoir) : Batch::bytes_per_row(layout);
-    Load load{rows, first ? budget_rows(width) : std::min(most, budget_rows(width)), last_sequence, {}};
-    load_pending(index, meta, load);
+    auto* rows = make_in<RowStore>(context, layout, memory);
+    const std::size_t fit = std::max(memory_budget() / Batch::bytes_per_row(layout), kLeastBatch);
+    Load load{std::min(most, fit), last_sequence};
+    load_pending(index, before, load, *rows);
     if (load.run.pages == 0) return false;
-    if (first && rows->size() < least) {
-        keep_together(index, meta, *rows, load.run);
-        return false;
-    }
-    merged += static_cast<double>(rows->size());
+    merged += static_cast<double>(load.rows);
 
-    with_meta_write(index, [](Meta& m) { m.merging = m.batch + 1; });
-    meta = read_meta(index);
-    if (first) {
-        build_graph(index, *rows, Logging::kNow, memory, {quiet_report, nullptr}, load.run);
-        free_chain(index, meta.pending_head, load.run.last);
-        for (const BlockNumber block : rows->spare_blocks()) free_apart(index, block);
-        return true;
-    }
+    const Meta meta = begin_merge(index);
     auto* batch = make_in<Batch>(context, index, meta, *rows, memory);
     batch->link();
     advance_head(index, load.run, batch->added());

@@ -17,17 +17,16 @@ constexpr const char* kPhaseNames[] = {
     "initializing",
     "loading rows",
     "training codes",
-    "sampling",
-    "building skeleton",
     "partitioning",
+    "building skeleton",
     "comparing within leaves",
     "pruning edges",
     "adding reverse edges",
     "connecting",
-    nullptr,
+    "encoding",
     "writing nodes",
-    "merging further rows",
 };
+static_assert(lengthof(kPhaseNames) == static_cast<std::size_t>(BuildPhase::kWrite));
 
 }  // namespace
 
@@ -38,13 +37,20 @@ void enter_phase(BuildPhase phase, std::size_t total) {
     pgstat_progress_update_multi_param(lengthof(columns), columns, values);
 }
 
+void show_done(std::size_t rows) {
+    pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, static_cast<int64>(rows));
+}
+
+Progress quiet_progress() {
+    return {[](void*, Phase, std::size_t, std::size_t) { CHECK_FOR_INTERRUPTS(); }, nullptr};
+}
+
 Progress build_progress() {
     return {report, nullptr};
 }
 
 char* vamana_build_phase_name(int64 phase) {
-    if (phase < 1 || phase > static_cast<int64>(lengthof(kPhaseNames)) || kPhaseNames[phase - 1] == nullptr)
-        return nullptr;
+    if (phase < 1 || phase > static_cast<int64>(lengthof(kPhaseNames))) return nullptr;
     return pstrdup(kPhaseNames[phase - 1]);
 }
 

@@ -11,14 +11,20 @@ enum class BuildPhase : std::int64_t {
     kLoad = 2,
     kTrain = 3,
     kGraph = 4,  // and on: one for each Phase of the calm floor
-    kWrite = 12,
-    kMerge = 13,
+    kEncode = 10,
+    kWrite = 11,
 };
 
 void enter_phase(BuildPhase phase, std::size_t total);
 
+// Rows done of the phase's total.
+void show_done(std::size_t rows);
+
 // Polls for interrupts and passes what the bulk build reports on.
 Progress build_progress();
+
+// Polls for interrupts only.
+Progress quiet_progress();
 
 char* vamana_build_phase_name(int64 phase);
 

@@ -3,13 +3,11 @@
 
 #include <bit>
 
-#include "vecidx/adjacency.hpp"
 
 namespace vecidx {
-namespace {
 
 // FNV-1a over 8-byte words, finished by a multiply (vectors are a multiple of 32 bytes long).
-std::uint64_t hash_bytes(const std::byte* bytes, std::size_t size, float unit) {
+std::uint64_t hash_vector(const std::byte* bytes, std::size_t size, float unit) {
     std::uint64_t hash = 0xcbf29ce484222325ULL ^ std::bit_cast<std::uint32_t>(unit);
     for (std::size_t at = 0; at < size; at += 8) {
         std::uint64_t word;
@@ -19,8 +17,6 @@ std::uint64_t hash_bytes(const std::byte* bytes, std::size_t size, float unit) {
     }
     return hash;
 }
-
-}  // namespace
 
 void RowStore::reserve(std::size_t rows) {
     data_.reserve(rows * stored_bytes(OwnFormat::kF16, padded_));
@@ -32,14 +28,14 @@ void RowStore::reserve(std::size_t rows) {
     own_blocks_.reserve(rows);
 }
 
-void RowStore::add(const PendingEntry& entry, const void* halves, HeapTid tid) {
+void RowStore::add(const PendingEntry& entry, const void* halves) {
     const auto* first = static_cast<const std::byte*>(halves);
     data_.insert(data_.end(), first, first + stored_bytes(OwnFormat::kF16, padded_));
     units_.push_back(entry.unit);
     added_units_.push_back(entry.unit);
     errors_.push_back(entry.error);
     norms_.push_back(entry.norm_squared);
-    tids_.push_back(tid);
+    tids_.push_back(entry.tid);
     own_blocks_.push_back(entry.own_block);
 }
 
@@ -51,7 +47,7 @@ void RowStore::collapse_equal() {
     first_tid_.clear();
     std::size_t kept = 0;
     for (std::uint32_t i = 0; i < rows; ++i) {
-        std::size_t at = hash_bytes(bytes(i), width, units_[i]) & (slots - 1);
+        std::size_t at = hash_vector(bytes(i), width, units_[i]) & (slots - 1);
         while (table[at] != kNoRow &&
                (units_[table[at]] != units_[i] || std::memcmp(bytes(table[at]), bytes(i), width) != 0))
             at = (at + 1) & (slots - 1);
@@ -94,13 +90,6 @@ void RowStore::move_to_graph_space(const Space& space, double max_norm_squared, 
         units_[i] = store_vector(OwnFormat::kF16, z.data(), padded_, bytes(i));
         errors_[i] += space.storage_error(z.data(), vectors()[i]);
     }
-}
-
-std::size_t RowStore::bytes_per_row(const NodeLayout& layout, std::size_t reservoir) {
-    constexpr std::size_t kColumns = 64;  // units, norms, heap rows, leaves, order, positions
-    constexpr std::size_t kIncoming = 40 * sizeof(Neighbor);  // reverse edges in the round that adds them
-    return stored_bytes(OwnFormat::kF16, layout.padded) + reservoir * sizeof(Neighbor) + kIncoming +
-           layout.code_bytes() + sizeof(CodeFactors) + kColumns;
 }
 
 }  // namespace vecidx

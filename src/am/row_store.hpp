@@ -1,5 +1,5 @@
-// The rows of a build or of a first merge in memory: vectors in halves, addressed by row number, and what
-// goes with them.
+// The rows of a merged batch, and the sample that a build trains on, in memory: vectors in halves, addressed by
+// row number, and what goes with them.
 #pragma once
 
 #include <memory_resource>
@@ -10,6 +10,9 @@
 #include "vecidx/tile.hpp"
 
 namespace vecidx {
+
+// Of a stored vector's bytes and unit.
+std::uint64_t hash_vector(const std::byte* bytes, std::size_t size, float unit);
 
 class RowStore {
   public:
@@ -26,7 +29,7 @@ class RowStore {
           next_same_(memory) {}
 
     void reserve(std::size_t rows);
-    void add(const PendingEntry& entry, const void* halves, HeapTid tid);
+    void add(const PendingEntry& entry, const void* halves);
 
     std::size_t size() const { return units_.size(); }
     VectorArray vectors() const { return {data_.data(), units_.data(), size(), padded_, OwnFormat::kF16}; }
@@ -62,9 +65,6 @@ class RowStore {
             fn(tids_[i]);
     }
     std::size_t heap_rows() const { return tids_.size(); }
-
-    // Bytes a row that a build needs at its peak, graph included.
-    static std::size_t bytes_per_row(const NodeLayout& layout, std::size_t reservoir);
 
   private:
     static constexpr std::uint32_t kNoRow = 0xffffffff;

@@ -4,282 +4,403 @@
 #include <algorithm>
 #include <numeric>
 
+#include "vecidx/leaf.hpp"
 #include "vecidx/link.hpp"
-#include "vecidx/nearest.hpp"
-#include "vecidx/partition.hpp"
-#include "vecidx/prune.hpp"
-#include "vecidx/reservoir.hpp"
 
 namespace vecidx {
 namespace {
 
-// Sets up to this size see all pairs, and prune from all of them: the top of the skeleton.
-constexpr std::size_t kSmall = 512;
-constexpr std::size_t kRowBlock = 8;
+constexpr std::size_t kChunk = 512;  // rows of a share, where a row is little work
+constexpr std::size_t kPruneChunk = 128;
+constexpr std::size_t kMedoidSample = 2048;
 
-// Edges to the skeleton that a row may get, where its neighbours do not lead there.
-constexpr std::size_t kBridges = 2;
+enum Share { kAssign, kPlace, kGather, kLeaf, kPrune, kSend, kTake, kTree };
 
-// A build of some rows of the array. Inside it a row is its position in `rows_`, except in tiles and prunes,
-// which address the array.
-class Build {
-  public:
-    Build(const VectorArray& vectors, std::span<const std::uint32_t> rows, const BulkParams& params,
-          std::span<const std::uint32_t> position, std::pmr::memory_resource* memory,
-          const Progress& progress)
-        : vectors_(vectors),
-          rows_(rows),
-          params_(params),
-          position_(position),
-          memory_(memory),
-          progress_(progress) {}
+std::size_t skeleton_rows(std::size_t rows, const BulkParams& params) {
+    return std::max(rows / params.sample_ratio, kAllPairs);
+}
 
-    // Rows with pinned edges are the skeleton's.
-    void leaf_candidates(const Leaves& leaves, const PinnedEdges& pinned, Adjacency& lists);
-    void all_candidates(Adjacency& lists);
-
-  private:
-    void one_leaf(Adjacency& bridges);
-    void offer_bridges(std::size_t i, const std::int32_t* dots, Adjacency& bridges);
-    void offer_both_ways(Reservoirs& reservoirs) const;
-    void merge_bridges(const Adjacency& bridges, Adjacency& lists) const;
-    bool found(std::size_t i, std::size_t j) const;
-
-    const VectorArray& vectors_;
-    std::span<const std::uint32_t> rows_;
-    const BulkParams& params_;
-    std::span<const std::uint32_t> position_;
-    std::pmr::memory_resource* memory_;
-    const Progress& progress_;
-    std::pmr::vector<std::uint32_t> leaf_{memory_};  // rows of the leaf at hand, those of the skeleton first
-    std::size_t leaf_skeleton_ = 0;                  // how many those are
-    PackedTile tile_{memory_};
-    NearestInRow nearest_{memory_};
-    std::pmr::vector<std::int32_t> dots_{memory_};
-    std::pmr::vector<Neighbor> found_{memory_};  // per member `per_leaf` nearest, ids local to the leaf
-    std::pmr::vector<std::uint8_t> found_count_{memory_};
-};
-
-// The nearest of each member of the leaf, into found_, and its bridges.
-void Build::one_leaf(Adjacency& bridges) {
-    tile_.pack_around_mean(vectors_, leaf_);
-    const Kernels& k = kernels();
-    const std::size_t width = tile_.panel_count() * kBlockLanes;
-    dots_.resize(kRowBlock * width);
-    found_.resize(leaf_.size() * params_.per_leaf);
-    found_count_.resize(leaf_.size());
-    const std::int32_t* norms = tile_.norms();
-    for (std::size_t first = 0; first < leaf_.size(); first += kRowBlock) {
-        const std::size_t count = std::min(kRowBlock, leaf_.size() - first);
-        k.dot_tile(tile_.tile(), first, count, tile_.tile(), tile_.panel_count(), dots_.data(), width);
-        for (std::size_t i = first; i < first + count; ++i) {
-            const std::int32_t* dots = dots_.data() + (i - first) * width;
-            nearest_.select(dots, norms, leaf_.size(), params_.per_leaf, i);
-            found_count_[i] = static_cast<std::uint8_t>(nearest_.size());
-            for (std::size_t j = 0; j < nearest_.size(); ++j) {
-                const auto squared = static_cast<float>(norms[i] + nearest_.key(j));
-                found_[i * params_.per_leaf + j] = {tile_.unit() * squared, nearest_.index(j)};
-            }
-            if (i >= leaf_skeleton_) offer_bridges(i, dots, bridges);
-        }
+// The levels of a build, in the order in which they are carved.
+std::pmr::vector<Level> carve_levels(Arena& arena, std::size_t rows, VectorArray like,
+                                     const BulkParams& params, std::pmr::memory_resource* memory) {
+    std::pmr::vector<Level> levels(memory);
+    levels.emplace_back(arena, rows, like, params);
+    while (rows > kAllPairs) {
+        rows = like.count = skeleton_rows(rows, params);
+        levels.emplace_back(arena, rows, like, params);
+        if (rows == kAllPairs) break;
     }
+    return levels;
 }
 
-// The skeleton's members of the leaf that are nearest to member i.
-void Build::offer_bridges(std::size_t i, const std::int32_t* dots, Adjacency& bridges) {
-    nearest_.select(dots, tile_.norms(), leaf_skeleton_, kBridges, kNoSelf);
-    for (std::size_t j = 0; j < nearest_.size(); ++j) {
-        const auto squared = static_cast<float>(tile_.norms()[i] + nearest_.key(j));
-        bridges.insert_sorted(position_[leaf_[i]], {tile_.unit() * squared, leaf_[nearest_.index(j)]});
-    }
-}
-
-// Whether j is among the nearest of i.
-bool Build::found(std::size_t i, std::size_t j) const {
-    bool there = false;
-    for (std::size_t at = 0; at < found_count_[i]; ++at) there |= found_[i * params_.per_leaf + at].id == j;
-    return there;
-}
-
-void Build::offer_both_ways(Reservoirs& reservoirs) const {
-    for (std::size_t i = 0; i < leaf_.size(); ++i) {
-        const std::uint32_t row = position_[leaf_[i]];
-        for (std::size_t j = 0; j < found_count_[i]; ++j) {
-            const Neighbor n = found_[i * params_.per_leaf + j];
-            reservoirs.offer(row, {n.distance, leaf_[n.id]});
-            if (!found(n.id, i)) reservoirs.offer(position_[leaf_[n.id]], {n.distance, leaf_[i]});
-        }
-    }
-}
-
-void Build::merge_bridges(const Adjacency& bridges, Adjacency& lists) const {
-    for (std::size_t at = 0; at < lists.rows(); ++at)
-        for (const Neighbor& bridge : bridges.of(at)) lists.insert_sorted(at, bridge);
-}
-
-void Build::leaf_candidates(const Leaves& leaves, const PinnedEdges& pinned, Adjacency& lists) {
-    Adjacency bridges(lists.rows(), kBridges, memory_);
-    Reservoirs reservoirs(lists, std::min(params_.reservoir, Reservoirs::kept_in(lists.capacity())), memory_);
-    for (std::size_t i = 0; i < leaves.count(); ++i) {
-        progress_(Phase::kLeaves, i, leaves.count());
-        const std::span<const std::uint32_t> leaf = leaves.leaf(i);
-        leaf_.clear();
-        for (const std::uint32_t row : leaf)
-            if (pinned.has(position_[row])) leaf_.push_back(row);
-        leaf_skeleton_ = leaf_.size();
-        for (const std::uint32_t row : leaf)
-            if (!pinned.has(position_[row])) leaf_.push_back(row);
-        for (const std::uint32_t row : leaf_) bridges.prefetch_list(position_[row]);
-        one_leaf(bridges);
-        for (const std::uint32_t row : leaf_) reservoirs.prefetch(position_[row]);
-        offer_both_ways(reservoirs);
-    }
-    for (std::size_t at = 0; at < lists.rows(); ++at) reservoirs.settle(at);
-    merge_bridges(bridges, lists);
-}
-
-// For a small set: all others, sorted, are each row's candidates.
-void Build::all_candidates(Adjacency& lists) {
-    tile_.pack_around_mean(vectors_, rows_);
-    const std::size_t n = rows_.size(), width = tile_.panel_count() * kBlockLanes;
-    dots_.resize(width);
-    for (std::size_t i = 0; i < n; ++i) {
-        kernels().dot_tile(tile_.tile(), i, 1, tile_.tile(), tile_.panel_count(), dots_.data(), width);
-        found_.clear();
-        for (std::size_t j = 0; j < n; ++j) {
-            if (j == i) continue;
-            const auto squared = static_cast<float>(tile_.norms()[i] + tile_.norms()[j] - 2 * dots_[j]);
-            found_.push_back({tile_.unit() * squared, rows_[j]});
-        }
-        std::sort(found_.begin(), found_.end());
-        lists.assign(i, found_);
-    }
-}
-
-// The row nearest to the mean.
-std::uint32_t find_medoid(const VectorArray& vectors, std::pmr::memory_resource* memory) {
+// Of a sample of rows, the one nearest to their mean.
+std::uint32_t central_row(const VectorArray& vectors, std::pmr::memory_resource* memory) {
     std::pmr::vector<float> mean(vectors.padded, 0.0f, memory), row(vectors.padded, 0.0f, memory);
-    for (std::size_t i = 0; i < vectors.count; ++i) {
+    const std::size_t step = ceil_div(vectors.count, kMedoidSample);
+    float weight = 1;
+    for (std::size_t i = 0; i < vectors.count; i += step, weight += 1) {
         load_vector(vectors[i], vectors.padded, row.data());
-        const float weight = 1.0f / static_cast<float>(i + 1);
-        for (std::size_t d = 0; d < vectors.padded; ++d) mean[d] += weight * (row[d] - mean[d]);
+        for (std::size_t d = 0; d < vectors.padded; ++d) mean[d] += (row[d] - mean[d]) / weight;
     }
     Neighbor best{std::numeric_limits<float>::infinity(), 0};
-    for (std::uint32_t i = 0; i < vectors.count; ++i)
+    for (std::uint32_t i = 0; i < vectors.count; i += static_cast<std::uint32_t>(step))
         best = std::min(best, Neighbor{l2_squared(kernels(), mean.data(), vectors[i], vectors.padded), i});
     return best.id;
 }
 
-// Rows of the sample, the medoid among them.
-std::pmr::vector<std::uint32_t> draw_sample(std::span<const std::uint32_t> rows, std::size_t count,
-                                            std::uint32_t medoid, Random& random,
-                                            std::pmr::memory_resource* memory) {
-    std::pmr::vector<std::uint32_t> sample(rows.begin(), rows.end(), memory);
-    std::iter_swap(sample.begin(), std::find(sample.begin(), sample.end(), medoid));
-    random.sample_front(std::span(sample).subspan(1), count - 1);
-    sample.resize(count);
-    std::sort(sample.begin(), sample.end());
-    return sample;
+bool is_out(const std::uint8_t* left_out, std::size_t i) {
+    return left_out != nullptr && left_out[i] != 0;
 }
 
-struct Context {
-    const VectorArray& vectors;
-    const BulkParams& params;
-    std::pmr::memory_resource* memory;
-    const Progress& progress;
-    Random random;
-    std::uint32_t medoid;
-};
-
-void build_rows(Context& c, std::span<const std::uint32_t> rows, Adjacency& lists,
-                std::pmr::vector<std::uint32_t>* order);
-
-// Builds a sample of the rows into `lists`, and notes each one's list in `slot`.
-void build_skeleton(Context& c, std::span<const std::uint32_t> rows, std::span<const std::uint32_t> position,
-                    Adjacency& lists, std::span<std::uint32_t> slot) {
-    const std::size_t count = std::max(rows.size() / c.params.sample_ratio, kSmall);
-    const std::pmr::vector<std::uint32_t> sample = draw_sample(rows, count, c.medoid, c.random, c.memory);
-    build_rows(c, sample, lists, nullptr);
-    for (std::uint32_t i = 0; i < count; ++i) slot[position[sample[i]]] = i;
+void copy_vector(const VectorArray& from, std::size_t i, const Level& to, std::size_t row) {
+    const std::size_t bytes = stored_bytes(to.format, to.padded);
+    std::memcpy(to.data + row * bytes, from[i].data, bytes);
+    to.units[row] = from.units[i];
 }
 
-// Cuts a row's skeleton edges to half the degree. Half of those, where there are as many, are longer than the
-// row's candidates `near`: out of a tight cluster only they lead. The others are the skeleton's own
-// neighbourhood, where further long edges start.
-void choose_pinned(const BulkParams& params, std::span<const Neighbor> near, Adjacency& skeleton,
-                   std::size_t slot) {
-    const std::span<Neighbor> list = skeleton.edit(slot);
-    const std::size_t room = params.degree / 2;
-    const float reach = near.empty() ? 0 : params.alpha * near.back().distance;
-    std::sort(list.begin(), list.end());
-    const auto first_long = std::upper_bound(list.begin(), list.end(), Neighbor{reach, kNoNode});
-    const auto short_count = static_cast<std::size_t>(first_long - list.begin());
-    const std::size_t long_count = list.size() - short_count;
-    const std::size_t short_kept =
-        std::min(short_count, std::max(room / 2, room - std::min(room, long_count)));
-    const std::size_t long_kept = std::min(long_count, room - short_kept);
-    std::copy_n(first_long, long_kept, list.begin() + static_cast<std::ptrdiff_t>(short_kept));
-    skeleton.truncate(slot, short_kept + long_kept);
-}
+}  // namespace
 
-void build_rows(Context& c, std::span<const std::uint32_t> rows, Adjacency& lists,
-                std::pmr::vector<std::uint32_t>* order) {
-    const BulkParams& params = c.params;
-    const bool small = rows.size() <= kSmall;
-    std::pmr::vector<std::uint32_t> position(c.vectors.count, 0, c.memory);
-    for (std::uint32_t i = 0; i < rows.size(); ++i) position[rows[i]] = i;
-    Adjacency skeleton(0, 0, c.memory);
-    std::pmr::vector<std::uint32_t> slot(rows.size(), PinnedEdges::kNoSlot, c.memory);
-    const PinnedEdges pinned{skeleton, slot};
-    if (!small) build_skeleton(c, rows, position, skeleton, slot);
-
-    const std::size_t capacity =
-        small ? std::max(rows.size(), params.degree) : Reservoirs::capacity_for(params.reservoir);
-    lists = Adjacency(rows.size(), capacity, c.memory);
-    Build build(c.vectors, rows, params, position, c.memory, c.progress);
-    std::pmr::vector<std::uint32_t> near_order(rows.begin(), rows.end(), c.memory);
-    if (small) {
-        build.all_candidates(lists);
-    } else {
-        Leaves leaves(c.memory);
-        const PartitionParams partitioning{params.leaf_size, params.fan_out, 2000};
-        partition(c.vectors, rows, partitioning, c.random, c.progress, leaves);
-        build.leaf_candidates(leaves, pinned, lists);
-        for (std::size_t at = 0; at < rows.size(); ++at)
-            if (pinned.has(at)) choose_pinned(params, lists.of(at), skeleton, slot[at]);
-        near_order = std::move(leaves.order);
+BulkBuild::BulkBuild(const BulkInput& input, const BulkParams& params, Arena& arena, const Team& team,
+                     Window& window, std::pmr::memory_resource* memory, const Progress& progress)
+    : input_(input),
+      team_(team),
+      window_(window),
+      memory_(memory),
+      progress_(progress),
+      levels_(carve_levels(arena, input.rows, input.vectors, params, memory)),
+      leaders_(memory) {
+    if (team_.leads()) {
+        for (const Level& level : levels_) std::memset(level.state, 0, sizeof *level.state);
+        levels_[0].state->rows = static_cast<std::uint32_t>(input.rows);
     }
-    Linker linker({c.vectors, rows, position, near_order, pinned, {params.alpha, params.degree}}, c.memory,
-                  c.progress);
-    linker.prune_all(lists);
-    linker.add_reverse_edges(lists);
-    if (order != nullptr) *order = std::move(near_order);
+    team_.meet();
 }
+
+std::size_t BulkBuild::bytes_for(std::size_t rows, const VectorArray& like, const BulkParams& params,
+                                 std::pmr::memory_resource* memory) {
+    Arena sizes;
+    carve_levels(sizes, rows, like, params, memory);
+    return sizes.used();
+}
+
+// Every worker draws the same.
+void BulkBuild::choose_leaders(const Level& level, const VectorArray& from, const std::uint8_t* left_out) {
+    const std::size_t rows = level.rows();
+    const BulkParams& p = level.params;
+    const bool one_cell = rows <= p.leaf_size;
+    const std::size_t count = one_cell ? 1 : leader_count(rows, p.fan_out, p.leaf_size);
+    if (team_.leads()) {
+        level.state->cells = static_cast<std::uint32_t>(count);
+        level.state->fan_out = static_cast<std::uint32_t>(one_cell ? 1 : p.fan_out);
+        std::fill_n(level.cell_end, kMostCells + 1, 0u);
+        std::fill_n(level.home_end, kMostCells + 1, 0u);
+    }
+    leaders_.clear();
+    Random random(p.seed);
+    Visited drawn(memory_, count);
+    while (!one_cell && leaders_.size() < count) {
+        const std::uint32_t i = random.below(static_cast<std::uint32_t>(from.count));
+        if (!is_out(left_out, i) && drawn.insert(i)) leaders_.push_back(i);
+    }
+    std::sort(leaders_.begin(), leaders_.end());
+    team_.meet();
+}
+
+// Chooses every row's cells and counts the cells' members.
+void BulkBuild::assign(const Level& level, const VectorArray& from, const std::uint8_t* left_out) {
+    const std::size_t fan_out = level.state->fan_out;
+    const std::size_t bytes = stored_bytes(from.format, from.padded);
+    Leaders leaders(memory_);
+    if (!leaders_.empty()) {
+        for (const std::uint32_t i : leaders_) window_.use(from.data + i * bytes, bytes);
+        leaders.set(from, leaders_);
+    }
+    std::pmr::vector<std::uint32_t> rows(memory_);
+    std::pmr::vector<std::uint16_t> chosen(kChunk * fan_out, 0, memory_);
+    take_shares(level.state->taken[kAssign], from.count, kChunk, [&](std::size_t first, std::size_t count) {
+        if (&level == &levels_[0]) progress_(Phase::kPartition, first, from.count);
+        rows.clear();
+        for (std::size_t i = first; i < first + count; ++i)
+            if (!is_out(left_out, i)) rows.push_back(static_cast<std::uint32_t>(i));
+        window_.use(from.data + first * bytes, count * bytes);
+        window_.use(level.choices + first * fan_out, count * fan_out * sizeof(std::uint16_t));
+        if (!leaders_.empty()) leaders.assign(from, rows, fan_out, chosen.data());
+        for (std::size_t i = 0; i < rows.size(); ++i) {
+            const std::uint16_t* cells = chosen.data() + i * fan_out;
+            std::copy_n(cells, fan_out, level.choices + rows[i] * fan_out);
+            add_shared(level.home_end[cells[0]], 1u);
+            for (std::size_t j = 0; j < fan_out; ++j) add_shared(level.cell_end[cells[j]], 1u);
+        }
+    });
+    team_.meet();
+}
+
+// Turns the counts into where each cell begins; `place` moves that to where it ends.
+void BulkBuild::lay_out_cells(const Level& level) {
+    if (team_.leads()) {
+        const std::size_t cells = level.state->cells;
+        std::iota(level.by_size, level.by_size + cells, 0u);
+        std::sort(level.by_size, level.by_size + cells, [&](std::uint32_t a, std::uint32_t b) {
+            return std::pair(level.cell_end[b], a) < std::pair(level.cell_end[a], b);
+        });
+        std::exclusive_scan(level.cell_end, level.cell_end + cells, level.cell_end, 0u);
+        std::exclusive_scan(level.home_end, level.home_end + cells, level.home_end, 0u);
+    }
+    team_.meet();
+}
+
+// Puts rows among the members of their cells, and in level 0 in home order.
+void BulkBuild::place(const Level& level, const VectorArray& from, const std::uint8_t* left_out) {
+    const std::size_t fan_out = level.state->fan_out, bytes = stored_bytes(from.format, from.padded);
+    const bool moves = &level == &levels_[0];
+    take_shares(level.state->taken[kPlace], from.count, kChunk, [&](std::size_t first, std::size_t count) {
+        if (moves) progress_(Phase::kPartition, first, from.count);
+        window_.use(from.data + first * bytes, count * bytes);
+        window_.use(level.choices + first * fan_out, count * fan_out * sizeof(std::uint16_t));
+        for (std::size_t i = first; i < first + count; ++i) {
+            if (is_out(left_out, i)) continue;
+            const std::uint16_t* cells = level.choices + i * fan_out;
+            std::size_t row = i;
+            if (moves) {
+                row = add_shared(level.home_end[cells[0]], 1u);
+                window_.use(level.data + row * bytes, bytes);
+                copy_vector(from, i, level, row);
+                level.source[row] = static_cast<std::uint32_t>(i);
+            }
+            for (std::size_t j = 0; j < fan_out; ++j) {
+                const std::uint32_t at = add_shared(level.cell_end[cells[j]], 1u);
+                window_.use(level.members + at, sizeof(std::uint32_t));
+                level.members[at] = level.member(row, j);
+            }
+        }
+    });
+    team_.meet();
+}
+
+void BulkBuild::split(const Level& level, const VectorArray& from, const std::uint8_t* left_out) {
+    choose_leaders(level, from, left_out);
+    assign(level, from, left_out);
+    lay_out_cells(level);
+    place(level, from, left_out);
+}
+
+void BulkBuild::partition() {
+    split(levels_[0], input_.vectors, input_.left_out);
+    if (team_.leads() && levels_[0].rows() > 0) {
+        const Level& level = levels_[0];
+        level.state->medoid = central_row(level.vectors(), memory_);
+        window_.use(level.slot, level.rows() * sizeof(std::uint32_t));
+        std::fill_n(level.slot, level.rows(), Level::kNoSlot);
+    }
+    team_.meet();
+}
+
+void BulkBuild::link() {
+    link_level(0);
+}
+
+void BulkBuild::link_level(std::size_t depth) {
+    if (!levels_[depth].is_small()) {
+        make_skeleton(depth);
+        compare_leaves(depth);
+    }
+    prune(depth);
+    add_reverse_edges(depth);
+    connect(depth);
+}
+
+// The skeleton's rows: a random sample with the medoid and, in level 0, a row of each cell.
+void BulkBuild::choose_skeleton(const Level& level, const Level& next) {
+    const std::size_t rows = level.rows(), wanted = skeleton_rows(rows, level.params);
+    window_.use(level.slot, rows * sizeof(std::uint32_t));
+    std::size_t count = 0;
+    const auto choose = [&](std::size_t row) {
+        count += level.slot[row] == Level::kNoSlot ? 1 : 0;
+        level.slot[row] = 0;
+    };
+    choose(level.state->medoid);
+    if (&level == &levels_[0])
+        for (std::size_t c = 0, first = 0; c < level.state->cells; first = level.home_end[c++])
+            if (first < level.home_end[c]) choose(first);
+    Random random(level.params.seed + 1);
+    while (count < wanted) choose(random.below(static_cast<std::uint32_t>(rows)));
+    std::uint32_t number = 0;
+    for (std::uint32_t row = 0; row < rows; ++row) {
+        if (level.slot[row] == Level::kNoSlot) continue;
+        next.source[number] = row;
+        level.slot[row] = number++;
+    }
+    next.state->rows = number;
+    next.state->medoid = level.slot[level.state->medoid];
+    std::fill_n(next.slot, number, Level::kNoSlot);
+}
+
+void BulkBuild::make_skeleton(std::size_t depth) {
+    const Level& level = levels_[depth];
+    const Level& next = levels_[depth + 1];
+    if (team_.leads()) choose_skeleton(level, next);
+    team_.meet();
+    const std::size_t bytes = stored_bytes(level.format, level.padded);
+    take_shares(next.state->taken[kGather], next.rows(), kChunk, [&](std::size_t first, std::size_t count) {
+        progress_(Phase::kSkeleton, first, next.rows());
+        for (std::size_t i = first; i < first + count; ++i) {
+            window_.use(level.data + next.source[i] * bytes, bytes);
+            copy_vector(level.vectors(), next.source[i], next, i);
+        }
+        window_.use(next.data + first * bytes, count * bytes);
+    });
+    team_.meet();
+    if (!next.is_small()) split(next, next.vectors(), nullptr);
+    link_level(depth + 1);
+}
+
+void BulkBuild::compare_leaves() {
+    compare_leaves(0);
+}
+
+void BulkBuild::compare_leaves(std::size_t depth) {
+    const Level& level = levels_[depth];
+    LeafCandidates leaves(level, window_, memory_);
+    const std::size_t cells = level.state->cells;
+    take_shares(level.state->taken[kLeaf], cells, 1, [&](std::size_t at, std::size_t) {
+        progress_(shown(depth, Phase::kLeaves), at, cells);
+        leaves.compare_cell(level.by_size[at]);
+    });
+    team_.meet();
+}
+
+void BulkBuild::prune(std::size_t depth) {
+    const Level& level = levels_[depth];
+    const std::size_t rows = level.rows();
+    if (team_.leads()) {
+        window_.use(level.incoming_end, (rows + 1) * sizeof(std::uint64_t));
+        std::fill_n(level.incoming_end, rows + 1, std::uint64_t{0});
+    }
+    team_.meet();
+    Linker linker(level, skeleton_of(depth), window_, memory_);
+    take_shares(level.state->taken[kPrune], rows, kPruneChunk, [&](std::size_t first, std::size_t count) {
+        for (std::size_t row = first; row < first + count; ++row) {
+            if (row % 16 == 0) progress_(shown(depth, Phase::kPrune), row, rows);
+            linker.prune_row(static_cast<std::uint32_t>(row));
+        }
+    });
+    team_.meet();
+}
+
+void BulkBuild::add_reverse_edges(std::size_t depth) {
+    const Level& level = levels_[depth];
+    const std::size_t rows = level.rows();
+    // Where each row's incoming edges begin; sending moves that to where they end.
+    if (team_.leads()) {
+        window_.use(level.incoming_end, (rows + 1) * sizeof(std::uint64_t));
+        std::exclusive_scan(level.incoming_end + 1, level.incoming_end + rows + 1, level.incoming_end + 1,
+                            std::uint64_t{0});
+    }
+    team_.meet();
+    Linker linker(level, skeleton_of(depth), window_, memory_);
+    take_shares(level.state->taken[kSend], rows, kPruneChunk, [&](std::size_t first, std::size_t count) {
+        progress_(shown(depth, Phase::kReverse), first / 2, rows);
+        for (std::size_t row = first; row < first + count; ++row)
+            linker.send(static_cast<std::uint32_t>(row));
+    });
+    team_.meet();
+    take_shares(level.state->taken[kTake], rows, kPruneChunk, [&](std::size_t first, std::size_t count) {
+        for (std::size_t row = first; row < first + count; ++row) {
+            if (row % 16 == 0) progress_(shown(depth, Phase::kReverse), (rows + row) / 2, rows);
+            linker.take_incoming(static_cast<std::uint32_t>(row));
+        }
+    });
+    team_.meet();
+}
+
+// In level 0 a tree of each cell's rows grows from those of the skeleton; in the others there is one tree.
+void BulkBuild::connect(std::size_t depth) {
+    const Level& level = levels_[depth];
+    const std::size_t rows = level.rows();
+    const bool by_cells = depth == 0 && !level.is_small();
+    const std::size_t trees = by_cells ? level.state->cells : 1;
+    const std::span<std::uint32_t> parent(level.parent, rows);
+    take_shares(level.state->taken[kTree], trees, 1, [&](std::size_t at, std::size_t) {
+        progress_(shown(depth, Phase::kConnect), at, trees);
+        const std::size_t first = by_cells && at > 0 ? level.home_end[at - 1] : 0;
+        const std::size_t end = by_cells ? level.home_end[at] : rows;
+        window_.use(level.list_data + first * level.stride, (end - first) * level.stride);
+        grow_trees(level.edges(), first, end - first, parent, memory_);
+    });
+    team_.meet();
+    if (team_.leads()) {
+        Random random(level.params.seed + 2);
+        window_.use(level.parent, rows * sizeof(std::uint32_t));
+        connect_rest(level.edges(), level.params.degree, random, parent, window_, memory_);
+    }
+    team_.meet();
+}
+
+namespace {
+
+// A build by one worker in private memory.
+struct SmallTeam {
+    SmallTeam(const VectorArray& vectors, const BulkParams& params, std::pmr::memory_resource* memory,
+              const Progress& progress)
+        : block(ceil_div<std::size_t>(BulkBuild::bytes_for(vectors.count, vectors, params, memory),
+                                      sizeof(Line)),
+                memory),
+          arena(block.data()),
+          window(memory),
+          build({vectors, nullptr, vectors.count}, params, arena, team, window, memory, progress) {}
+
+    struct alignas(64) Line {
+        std::byte bytes[64];
+    };
+    std::pmr::vector<Line> block;
+    Arena arena;
+    Team team;
+    Window window;
+    BulkBuild build;
+};
 
 }  // namespace
 
 void bulk_build(const VectorArray& vectors, const BulkParams& params, std::pmr::memory_resource* memory,
                 const Progress& progress, BulkGraph& graph) {
     if (vectors.count == 0) return;
-    Context context{vectors, params, memory, progress, Random(params.seed), find_medoid(vectors, memory)};
-    std::pmr::vector<std::uint32_t> rows(vectors.count, memory);
-    std::iota(rows.begin(), rows.end(), 0u);
-    build_rows(context, rows, graph.edges, &graph.order);
-    connect_all(graph.edges, params.degree, context.medoid, context.random, progress, memory);
-    spanning_tree(graph.edges, context.medoid, graph.parent);
-    graph.medoid = context.medoid;
+    SmallTeam all(vectors, params, memory, progress);
+    all.build.partition();
+    all.build.link();
+    copy_graph(all.build, memory, graph);
+}
+
+void copy_graph(const BulkBuild& build, std::pmr::memory_resource* memory, BulkGraph& graph) {
+    const std::span<const std::uint32_t> source = build.source();
+    graph.order.assign(source.begin(), source.end());
+    graph.edges = Adjacency(source.size(), build.level().params.degree, memory);
+    graph.parent.assign(source.size(), kNoNode);
+    std::pmr::vector<Neighbor> list(memory);
+    for (std::size_t row = 0; row < source.size(); ++row) {
+        list.clear();
+        for (const Neighbor& n : build.edges().of(row)) list.push_back({n.distance, source[n.id]});
+        graph.edges.assign(source[row], list);
+        if (build.parent()[row] != row) graph.parent[source[row]] = source[build.parent()[row]];
+    }
+    graph.medoid = source[build.medoid()];
 }
 
 void nearest_in_leaves(const VectorArray& vectors, const BulkParams& params,
-                       std::pmr::memory_resource* memory, const Progress& progress, Adjacency& lists) {
-    std::pmr::vector<std::uint32_t> rows(vectors.count, memory);
-    std::iota(rows.begin(), rows.end(), 0u);
-    Build build(vectors, rows, params, rows, memory, progress);
-    if (rows.size() <= kSmall) return build.all_candidates(lists);
-    Leaves leaves(memory);
-    Random random(params.seed);
-    partition(vectors, rows, {params.leaf_size, params.fan_out, 2000}, random, progress, leaves);
-    build.leaf_candidates(leaves, PinnedEdges{lists, {}}, lists);
+                       std::pmr::memory_resource* memory, const Progress& progress, const Lists& lists) {
+    if (vectors.count == 0) return;
+    SmallTeam all(vectors, params, memory, progress);
+    all.build.partition();
+    if (!all.build.level().is_small()) all.build.compare_leaves();
+    const Level& level = all.build.level();
+    Linker linker(level, nullptr, all.window, memory);
+    std::pmr::vector<Neighbor> list(memory);
+    for (std::uint32_t row = 0; row < level.rows(); ++row) {
+        if (row % kPruneChunk == 0) progress(Phase::kPrune, row, level.rows());
+        const std::span<const Neighbor> near = linker.measure(row);
+        list.assign(near.begin(), near.end());
+        for (Neighbor& n : list) n.id = level.source[n.id];
+        lists.assign(level.source[row], list);
+    }
 }
 
 }  // namespace vecidx

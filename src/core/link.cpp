@@ -1,44 +1,74 @@
-// Linking: pruned lists, reverse edges, reachability. See link.hpp.
+// Linking: pruned lists, reverse edges, the tree. See link.hpp.
 #include "vecidx/link.hpp"
 
 #include <algorithm>
-#include <numeric>
+
+#include "vecidx/team.hpp"
 
 namespace vecidx {
 namespace {
 
-constexpr std::size_t kReportEvery = 256;
-
-// Most candidates that one prune looks at: a hub may have thousands of incoming edges.
-constexpr std::size_t kMostCandidates = 256;
+// Most candidates that a prune of incoming edges looks at: a hub may have thousands.
+constexpr std::size_t kMostIncoming = 256;
 
 }  // namespace
 
-// Prunes merged_ (sorted candidates) into the edges of the row at `at`.
-void Linker::prune_one(Adjacency& lists, std::size_t at) {
-    const std::span<const Neighbor> pinned = in_.pinned.of(at);
-    const PruneParams params{in_.params.alpha, in_.params.degree - pinned.size()};
-    const std::span<const Neighbor> kept = pruner_.prune(in_.vectors, in_.rows[at], merged_, params);
-    kept_.assign(pinned.begin(), pinned.end());
-    kept_.insert(kept_.end(), kept.begin(), kept.end());
-    lists.assign(at, kept_);
+void Linker::collect_ids(const std::uint32_t* ids, std::size_t count, std::uint32_t row) {
+    for (std::size_t i = 0; i < count; ++i)
+        if (ids[i] != kNoNode && ids[i] != row && seen_.insert(ids[i])) ids_.push_back(ids[i]);
 }
 
-void Linker::prune_all(Adjacency& lists) {
-    for (std::size_t i = 0; i < in_.order.size(); ++i) {
-        if (i % kReportEvery == 0) progress_(Phase::kPrune, i, in_.order.size());
-        const std::size_t at = in_.position[in_.order[i]];
-        const std::span<const Neighbor> pinned = in_.pinned.of(at), candidates = lists.of(at);
-        merged_.clear();
-        if (pinned.empty()) {
-            merged_.assign(candidates.begin(), candidates.end());
-        } else {
-            start_seen(pinned);
-            for (const Neighbor& n : candidates)
-                if (seen_.insert(n.id)) merged_.push_back(n);
-        }
-        prune_one(lists, at);
+// The row's candidates, each once: of its leaves and bridges, or, where the level is small, all rows.
+void Linker::collect(std::uint32_t row) {
+    ids_.clear();
+    if (level_.is_small()) {
+        for (std::uint32_t i = 0; i < level_.rows(); ++i)
+            if (i != row) ids_.push_back(i);
+        return;
     }
+    seen_.clear();
+    slots_.resize(level_.state->fan_out * Level::leaf_ids(level_.params));
+    std::memcpy(slots_.data(), level_.leaf_slot(row, 0), slots_.size() * sizeof(std::uint32_t));
+    collect_ids(slots_.data(), slots_.size(), row);
+    window_.use(level_.bridges + row * kBridges, kBridges * sizeof(std::uint32_t));
+    collect_ids(level_.bridges + row * kBridges, kBridges, row);
+}
+
+void Linker::touch_vectors() {
+    const std::size_t bytes = stored_bytes(level_.format, level_.padded);
+    for (const std::uint32_t id : ids_) window_.use(level_.data + id * bytes, bytes);
+}
+
+// Chooses the skeleton's edges that stay: those of its tree, and others up to half the degree. Half of those,
+// where there are as many, are longer than the row's candidates `near`: out of a tight cluster only they
+// lead. The others are the skeleton's own neighbourhood, where further long edges start.
+void Linker::choose_pins(std::uint32_t row, std::span<const Neighbor> near) {
+    pins_.clear();
+    const std::uint32_t slot = level_.slot[row];
+    if (slot == Level::kNoSlot) return;
+    const std::span<const Neighbor> edges = skeleton_->edges().of(slot);
+    merged_.assign(edges.begin(), edges.end());
+    std::sort(merged_.begin(), merged_.end());
+    const std::size_t room = level_.params.degree / 2;
+    const float reach = near.empty() ? 0 : level_.params.alpha * near.back().distance;
+    const auto first_long = static_cast<std::size_t>(
+        std::upper_bound(merged_.begin(), merged_.end(), Neighbor{reach, kNoNode}) - merged_.begin());
+    const std::size_t longs = merged_.size() - first_long;
+    const std::size_t shorts_kept = std::min(first_long, std::max(room / 2, room - std::min(room, longs)));
+    const std::size_t longs_kept = std::min(longs, room - shorts_kept);
+    for (std::size_t i = 0; i < merged_.size(); ++i) {
+        const bool chosen = i < shorts_kept || (i >= first_long && i < first_long + longs_kept);
+        if (chosen || skeleton_->parent[merged_[i].id] == slot)
+            pins_.push_back({merged_[i].distance, skeleton_->source[merged_[i].id]});
+    }
+}
+
+// Writes the first `pins` of kept_ and then what the prune of the measured candidates keeps.
+void Linker::keep(std::uint32_t row, std::size_t pins) {
+    const std::span<const Neighbor> kept = pruner_.prune({level_.params.alpha, level_.params.degree - pins});
+    kept_.resize(pins);
+    kept_.insert(kept_.end(), kept.begin(), kept.end());
+    level_.edges().assign(row, kept_);
 }
 
 void Linker::start_seen(std::span<const Neighbor> list) {
@@ -46,80 +76,121 @@ void Linker::start_seen(std::span<const Neighbor> list) {
     for (const Neighbor& n : list) seen_.insert(n.id);
 }
 
-void Linker::take_reverse(Adjacency& lists, std::size_t at, std::span<const Neighbor> incoming) {
-    const std::span<const Neighbor> own = lists.of(at);
-    start_seen(own);
-    merged_.clear();
-    for (const Neighbor& n : incoming)
-        if (seen_.insert(n.id)) merged_.push_back(n);
-    if (own.size() + merged_.size() <= in_.params.degree) {
-        for (const Neighbor& n : merged_) lists.append(at, n);
-        return;
-    }
-    merged_.insert(merged_.end(), own.begin() + static_cast<std::ptrdiff_t>(in_.pinned.of(at).size()),
-                   own.end());
-    sort_.sort_front(merged_, kMostCandidates);
-    if (merged_.size() > kMostCandidates) merged_.resize(kMostCandidates);
-    prune_one(lists, at);
+std::span<Neighbor> Linker::measure(std::uint32_t row) {
+    window_.use(level_.list_data + row * level_.stride, level_.stride);
+    collect(row);
+    touch_vectors();
+    const std::size_t most = level_.is_small() ? kAllPairs : level_.params.candidates;
+    return pruner_.measure(level_.vectors(), row, ids_, most);
 }
 
-void Linker::add_reverse_edges(Adjacency& lists) {
-    const std::size_t n = in_.rows.size();
-    std::pmr::vector<std::size_t> offsets(n + 1, 0, memory_);
-    for (std::size_t at = 0; at < n; ++at)
-        for (const Neighbor& e : lists.of(at)) ++offsets[in_.position[e.id] + 1];
-    std::partial_sum(offsets.begin(), offsets.end(), offsets.begin());
-    std::pmr::vector<Neighbor> incoming(offsets[n], memory_);
-    std::pmr::vector<std::size_t> fill(offsets.begin(), offsets.end() - 1, memory_);
-    for (std::size_t at = 0; at < n; ++at)
-        for (const Neighbor& e : lists.of(at))
-            incoming[fill[in_.position[e.id]]++] = {e.distance, in_.rows[at]};
-    for (std::size_t i = 0; i < n; ++i) {
-        if (i % kReportEvery == 0) progress_(Phase::kReverse, i, n);
-        const std::size_t at = in_.position[in_.order[i]];
-        take_reverse(lists, at, std::span(incoming).subspan(offsets[at], offsets[at + 1] - offsets[at]));
+void Linker::prune_row(std::uint32_t row) {
+    const std::span<Neighbor> near = measure(row);
+    choose_pins(row, near);
+    if (!pins_.empty()) {
+        start_seen(pins_);
+        for (Neighbor& n : near)
+            if (seen_.contains(n.id)) n.id = kNoNode;
+    }
+    kept_.assign(pins_.begin(), pins_.end());
+    keep(row, pins_.size());
+    level_.pinned[row] = static_cast<std::uint16_t>(pins_.size());
+    const std::uint32_t slot = level_.slot[row];
+    if (slot != Level::kNoSlot)
+        level_.parent[row] = skeleton_->source[skeleton_->parent[slot]];
+    else
+        level_.parent[row] = row == level_.state->medoid ? row : kNoNode;
+    for (const Neighbor& n : level_.edges().of(row)) {
+        window_.use(level_.incoming_end + n.id + 1, sizeof(std::uint64_t));
+        add_shared(level_.incoming_end[n.id + 1], std::uint64_t{1});
+    }
+}
+
+void Linker::send(std::uint32_t row) {
+    window_.use(level_.list_data + row * level_.stride, level_.stride);
+    for (const Neighbor& n : level_.edges().of(row)) {
+        window_.use(level_.incoming_end + n.id + 1, sizeof(std::uint64_t));
+        Neighbor* place = level_.incoming + add_shared(level_.incoming_end[n.id + 1], std::uint64_t{1});
+        window_.use(place, sizeof(Neighbor));
+        *place = {n.distance, row};
+    }
+}
+
+void Linker::take_incoming(std::uint32_t row) {
+    const std::uint64_t* end = level_.incoming_end + row;
+    if (end[0] == end[1]) return;
+    window_.use(level_.list_data + row * level_.stride, level_.stride);
+    window_.use(level_.incoming + end[0], (end[1] - end[0]) * sizeof(Neighbor));
+    const Lists lists = level_.edges();
+    const std::span<const Neighbor> own = lists.of(row);
+    start_seen(own);
+    merged_.clear();
+    for (std::uint64_t i = end[0]; i < end[1]; ++i)
+        if (seen_.insert(level_.incoming[i].id)) merged_.push_back(level_.incoming[i]);
+    if (own.size() + merged_.size() <= level_.params.degree) {
+        std::sort(merged_.begin(), merged_.end());  // workers send in any order
+        for (const Neighbor& n : merged_) lists.append(row, n);
+        return;
+    }
+    if (merged_.size() > kMostIncoming) {
+        std::nth_element(merged_.begin(), merged_.begin() + kMostIncoming, merged_.end());
+        merged_.resize(kMostIncoming);
+    }
+    const std::size_t pins = level_.pinned[row];
+    kept_.assign(own.begin(), own.begin() + static_cast<std::ptrdiff_t>(pins));
+    ids_.clear();
+    for (const Neighbor& n : own.subspan(pins)) ids_.push_back(n.id);
+    const auto first_incoming = static_cast<std::ptrdiff_t>(ids_.size());
+    for (const Neighbor& n : merged_) ids_.push_back(n.id);
+    std::sort(ids_.begin() + first_incoming, ids_.end());
+    touch_vectors();
+    pruner_.measure(level_.vectors(), row, ids_, kMostIncoming);
+    keep(row, pins);
+}
+
+void grow_trees(const Lists& lists, std::size_t first, std::size_t count, std::span<std::uint32_t> parent,
+                std::pmr::memory_resource* memory) {
+    struct Reached {
+        Neighbor edge;
+        std::uint32_t from;
+    };
+    const auto farther = [](const Reached& a, const Reached& b) { return b.edge < a.edge; };
+    std::pmr::vector<Reached> heap(memory);
+    std::pmr::vector<float> nearest(count, std::numeric_limits<float>::infinity(), memory);
+    const auto offer_edges = [&](std::uint32_t row) {
+        for (const Neighbor& n : lists.of(row)) {
+            const std::size_t at = n.id - first;  // wraps below `first`
+            if (at >= count || parent[n.id] != kNoNode || !(n.distance < nearest[at])) continue;
+            nearest[at] = n.distance;
+            heap.push_back({n, row});
+            std::push_heap(heap.begin(), heap.end(), farther);
+        }
+    };
+    for (std::size_t i = 0; i < count; ++i) {
+        const auto row = static_cast<std::uint32_t>(first + i);
+        if (parent[row] != kNoNode) offer_edges(row);
+    }
+    while (!heap.empty()) {
+        std::pop_heap(heap.begin(), heap.end(), farther);
+        const Reached next = heap.back();
+        heap.pop_back();
+        if (parent[next.edge.id] != kNoNode) continue;
+        parent[next.edge.id] = next.from;
+        offer_edges(next.edge.id);
     }
 }
 
 namespace {
 
-// What can be reached from the root, as a tree: each row but the root by one edge from its parent.
-class Reach {
-  public:
-    Reach(const Adjacency& lists, std::pmr::memory_resource* memory)
-        : lists_(lists), parents_(lists.rows(), kNoNode, memory), order_(memory) {}
-
-    // Adds everything that can be reached from `row`, which is reached from `parent`.
-    void spread(std::uint32_t row, std::uint32_t parent) {
-        std::size_t at = order_.size();
-        parents_[row] = parent;
-        for (order_.push_back(row); at < order_.size(); ++at)
-            for (const Neighbor& n : lists_.of(order_[at])) {
-                if (reached(n.id)) continue;
-                parents_[n.id] = order_[at];
-                order_.push_back(n.id);
-            }
-    }
-
-    bool reached(std::uint32_t row) const { return parents_[row] != kNoNode; }
-    std::uint32_t parent(std::uint32_t row) const { return parents_[row]; }
-    // Rows in the order in which they were reached.
-    std::span<const std::uint32_t> order() const { return order_; }
-
-  private:
-    const Adjacency& lists_;
-    std::pmr::vector<std::uint32_t> parents_;
-    std::pmr::vector<std::uint32_t> order_;
-};
-
 // Where an edge may go in a reached row's list: a free lane, or that of the farthest edge which the tree does
 // without. The list's capacity when there is none.
-std::size_t lane_for(const Adjacency& lists, const Reach& reach, std::uint32_t host, std::size_t degree) {
+std::size_t lane_for(const Lists& lists, std::span<const std::uint32_t> parent, std::uint32_t host,
+                     std::size_t degree) {
     const std::span<const Neighbor> list = lists.of(host);
     if (list.size() < degree) return list.size();
     std::size_t best = lists.capacity();
     for (std::size_t lane = 0; lane < list.size(); ++lane) {
-        if (reach.parent(list[lane].id) == host) continue;
+        if (parent[list[lane].id] == host) continue;
         if (best == lists.capacity() || list[best] < list[lane]) best = lane;
     }
     return best;
@@ -127,66 +198,54 @@ std::size_t lane_for(const Adjacency& lists, const Reach& reach, std::uint32_t h
 
 // A reached row that can take an edge to `row`: the nearest of its own neighbours, else any. There is one:
 // the tree has fewer edges than reached rows.
-Neighbor find_host(const Adjacency& lists, const Reach& reach, std::uint32_t row, std::size_t degree,
-                   Random& random) {
+Neighbor find_host(const Lists& lists, std::span<const std::uint32_t> parent, std::uint32_t row,
+                   std::size_t degree, Random& random) {
     const auto takes = [&](std::uint32_t host) {
-        return lane_for(lists, reach, host, degree) < lists.capacity();
+        return parent[host] != kNoNode && lane_for(lists, parent, host, degree) < lists.capacity();
     };
     Neighbor best{std::numeric_limits<float>::infinity(), kNoNode};
     for (const Neighbor& n : lists.of(row))
-        if (n < best && reach.reached(n.id) && takes(n.id)) best = n;
+        if (n < best && takes(n.id)) best = n;
     if (best.id != kNoNode) return best;
-    const std::span<const std::uint32_t> order = reach.order();
-    const auto count = static_cast<std::uint32_t>(order.size());
+    const auto count = static_cast<std::uint32_t>(lists.rows());
     std::uint32_t at = random.below(count);
-    while (!takes(order[at])) at = (at + 1) % count;
-    return {std::numeric_limits<float>::max(), order[at]};
+    while (!takes(at)) at = (at + 1) % count;
+    return {std::numeric_limits<float>::max(), at};
 }
 
 }  // namespace
 
-void connect_all(Adjacency& lists, std::size_t degree, std::uint32_t root, Random& random,
-                 const Progress& progress, std::pmr::memory_resource* memory) {
-    Reach reach(lists, memory);
-    reach.spread(root, root);
-    const std::size_t rows = lists.rows();
+void connect_rest(const Lists& lists, std::size_t degree, Random& random, std::span<std::uint32_t> parent,
+                  Window& window, std::pmr::memory_resource* memory) {
+    const auto rows = static_cast<std::uint32_t>(lists.rows());
+    std::pmr::vector<std::uint32_t> reached(memory);
+    const auto spread = [&](std::uint32_t from) {
+        reached.assign(1, from);
+        while (!reached.empty()) {
+            const std::uint32_t row = reached.back();
+            reached.pop_back();
+            window.use(lists.of(row).data(), lists.of(row).size_bytes());
+            for (const Neighbor& n : lists.of(row)) {
+                if (parent[n.id] != kNoNode) continue;
+                parent[n.id] = row;
+                reached.push_back(n.id);
+            }
+        }
+    };
+    if (std::find(parent.begin(), parent.end(), kNoNode) == parent.end()) return;
+    for (std::uint32_t row = 0; row < rows; ++row)
+        if (parent[row] != kNoNode) spread(row);
     for (std::uint32_t row = 0; row < rows; ++row) {
-        if (row % kReportEvery == 0) progress(Phase::kRepair, row, rows);
-        if (reach.reached(row)) continue;
-        const Neighbor host = find_host(lists, reach, row, degree, random);
-        const std::size_t lane = lane_for(lists, reach, host.id, degree);
+        if (parent[row] != kNoNode) continue;
+        const Neighbor host = find_host(lists, parent, row, degree, random);
+        const std::size_t lane = lane_for(lists, parent, host.id, degree);
         const Neighbor edge{host.distance, row};
         if (lane < lists.of(host.id).size())
             lists.edit(host.id)[lane] = edge;
         else
             lists.append(host.id, edge);
-        reach.spread(row, host.id);
-    }
-}
-
-void spanning_tree(const Adjacency& lists, std::uint32_t root, std::pmr::vector<std::uint32_t>& parent) {
-    std::pmr::memory_resource* memory = parent.get_allocator().resource();
-    const std::size_t rows = lists.rows();
-    const auto farther = [](const Neighbor& a, const Neighbor& b) { return b < a; };
-    std::pmr::vector<float> nearest(rows, std::numeric_limits<float>::infinity(), memory);
-    std::pmr::vector<std::uint8_t> reached(rows, 0, memory);
-    std::pmr::vector<Neighbor> edge_of(memory);  // a heap of rows by the shortest edge that leads to them
-    parent.assign(rows, kNoNode);
-    edge_of.push_back({0, root});
-    while (!edge_of.empty()) {
-        std::pop_heap(edge_of.begin(), edge_of.end(), farther);
-        const NodeId row = edge_of.back().id;
-        edge_of.pop_back();
-        if (reached[row] != 0) continue;
-        reached[row] = 1;
-        for (const Neighbor& n : lists.of(row)) {
-            const bool found = parent[n.id] != kNoNode;
-            if (reached[n.id] != 0 || (found && !(n.distance < nearest[n.id]))) continue;
-            nearest[n.id] = n.distance;
-            parent[n.id] = row;
-            edge_of.push_back(n);
-            std::push_heap(edge_of.begin(), edge_of.end(), farther);
-        }
+        parent[row] = host.id;
+        spread(row);
     }
 }
 

@@ -13,6 +13,14 @@ constexpr std::int32_t kFarNorm = 1 << 30;
 
 }  // namespace
 
+std::span<Neighbor> Pruner::measure(const VectorArray& vectors, std::uint32_t x,
+                                    std::span<const std::uint32_t> candidates, std::size_t most) {
+    center_.resize(vectors.padded);
+    load_vector(vectors[x], vectors.padded, center_.data());
+    tile_.pack_nearest(vectors, candidates, center_.data(), most, candidates_);
+    return candidates_;
+}
+
 std::span<const Neighbor> Pruner::prune(const VectorArray& vectors, std::uint32_t x,
                                         std::span<const Neighbor> candidates, const PruneParams& params) {
     const std::size_t n = candidates.size();
@@ -21,7 +29,12 @@ std::span<const Neighbor> Pruner::prune(const VectorArray& vectors, std::uint32_
     center_.resize(vectors.padded);
     load_vector(vectors[x], vectors.padded, center_.data());
     tile_.pack_around(vectors, members_, center_.data());
-    const std::size_t width = tile_.panel_count() * kBlockLanes;
+    candidates_.assign(candidates.begin(), candidates.end());
+    return prune(params);
+}
+
+std::span<const Neighbor> Pruner::prune(const PruneParams& params) {
+    const std::size_t n = candidates_.size(), width = tile_.panel_count() * kBlockLanes;
     dots_.resize(kRowBlock * width);
     kept_norms_.assign(width, kFarNorm);
     kept_.clear();
@@ -32,9 +45,10 @@ std::span<const Neighbor> Pruner::prune(const VectorArray& vectors, std::uint32_
         kernels().dot_tile(tile, first, count, tile, ceil_div(first + count, kBlockLanes), dots_.data(),
                            width);
         for (std::size_t i = first; i < first + count && kept_.size() < params.degree; ++i) {
+            if (candidates_[i].id == kNoNode) continue;
             if (covered(i, dots_.data() + (i - first) * width, params.alpha)) continue;
             kept_norms_[i] = tile_.norms()[i];
-            kept_.push_back({tile_.unit() * static_cast<float>(tile_.norms()[i]), candidates[i].id});
+            kept_.push_back({tile_.unit() * static_cast<float>(tile_.norms()[i]), candidates_[i].id});
         }
     }
     return kept_;

@@ -40,6 +40,36 @@ void PackedTile::pack_around(const VectorArray& vectors, std::span<const std::ui
     fill_panels();
 }
 
+void PackedTile::pack_nearest(const VectorArray& vectors, std::span<const std::uint32_t> members,
+                              const float* center, std::size_t most, std::pmr::vector<Neighbor>& nearest) {
+    center_.assign(center, center + vectors.padded);
+    fit_scale(vectors, members);
+    pack_rows(vectors, members);
+    nearest.resize(size_);
+    for (std::uint32_t i = 0; i < size_; ++i) nearest[i] = {static_cast<float>(norms_[i]), i};
+    sort_.sort_front(nearest, most);
+    nearest.resize(std::min(most, size_));
+    take_rows(nearest);
+    fill_panels();
+    for (Neighbor& n : nearest) n = {unit() * n.distance, members[n.id]};
+}
+
+// Keeps of the packed rows those that `order` names, in its order.
+void PackedTile::take_rows(std::span<const Neighbor> order) {
+    rows_.swap(unsorted_rows_);
+    if (rows_.size() < order.size() * stride_) rows_.resize(order.size() * stride_);
+    std::pmr::vector<std::int32_t>& sums = unsorted_sums_;
+    sums.assign(bias_.begin(), bias_.begin() + static_cast<std::ptrdiff_t>(size_));
+    for (std::size_t i = 0; i < order.size(); ++i) {
+        std::memcpy(rows_.data() + i * stride_, unsorted_rows_.data() + order[i].id * stride_, stride_);
+        bias_[i] = sums[order[i].id];
+    }
+    sums.assign(norms_.begin(), norms_.begin() + static_cast<std::ptrdiff_t>(size_));
+    for (std::size_t i = 0; i < order.size(); ++i) norms_[i] = sums[order[i].id];
+    size_ = order.size();
+    clear_past_end();
+}
+
 void PackedTile::pack_in_frame_of(const PackedTile& other, const VectorArray& vectors,
                                   std::span<const std::uint32_t> members) {
     center_ = other.center_;
@@ -89,11 +119,15 @@ void PackedTile::pack_rows(const VectorArray& vectors, std::span<const std::uint
         bias_[i] = -128 * sums.sum;
         norms_[i] = sums.norm;
     }
-    // Lanes past the end are never read as results; zero keeps them harmless.
-    std::fill(bias_.begin() + static_cast<std::ptrdiff_t>(size_),
-              bias_.begin() + static_cast<std::ptrdiff_t>(slots), 0);
-    std::fill(norms_.begin() + static_cast<std::ptrdiff_t>(size_),
-              norms_.begin() + static_cast<std::ptrdiff_t>(slots), 0);
+    clear_past_end();
+}
+
+// Lanes past the end are never read as results; zero keeps them harmless.
+void PackedTile::clear_past_end() {
+    const auto first = static_cast<std::ptrdiff_t>(size_);
+    const auto end = static_cast<std::ptrdiff_t>(panel_count() * kBlockLanes);
+    std::fill(bias_.begin() + first, bias_.begin() + end, 0);
+    std::fill(norms_.begin() + first, norms_.begin() + end, 0);
 }
 
 void PackedTile::fill_panels() {

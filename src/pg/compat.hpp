@@ -81,3 +81,39 @@ inline SubTransactionId relation_file_subid(Relation relation) {
     return relation->rd_newRelfilenodeSubid;
 #endif
 }
+
+// Makes a fork `count` blocks longer, from block `first`, its end, on; they read as zeros. No WAL.
+inline void extend_with_zeros(SMgrRelation smgr, ForkNumber fork, BlockNumber first, BlockNumber count) {
+#if PG_VERSION_NUM >= 160000
+    while (count > 0) {
+        const auto some = static_cast<int>(std::min<BlockNumber>(count, 1 << 16));
+        CHECK_FOR_INTERRUPTS();
+        smgrzeroextend(smgr, fork, first, some, true);
+        first += static_cast<BlockNumber>(some);
+        count -= static_cast<BlockNumber>(some);
+    }
+#else
+    PGAlignedBlock zeros;
+    std::memset(zeros.data, 0, sizeof zeros.data);
+    smgrextend(smgr, fork, first + count - 1, zeros.data, true);
+#endif
+}
+
+// Whether the planner may count on workers for an index's build, by the access method's word.
+inline void allow_parallel_build(IndexAmRoutine* am) {
+#if PG_VERSION_NUM >= 170000
+    am->amcanbuildparallel = true;
+#else
+    (void)am;
+#endif
+}
+
+// Writes at an offset of a file; the number of bytes written, or less with errno set.
+inline std::int64_t write_file(File file, const void* data, std::size_t bytes, off_t offset) {
+#if PG_VERSION_NUM >= 160000
+    return FileWrite(file, data, bytes, offset, WAIT_EVENT_BUFFILE_WRITE);
+#else
+    auto* from = static_cast<char*>(const_cast<void*>(data));
+    return FileWrite(file, from, static_cast<int>(bytes), offset, WAIT_EVENT_BUFFILE_WRITE);
+#endif
+}

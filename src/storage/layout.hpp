@@ -146,6 +146,11 @@ inline ItemPointerData item_pointer(const HeapTid& tid) {
     return {{tid.block_high, tid.block_low}, tid.offset};
 }
 
+// What a node page has in use: all its slots, whether they hold nodes or not.
+inline std::size_t node_page_bytes(const IndexShape& s) {
+    return s.nodes_per_page * s.layout.size;
+}
+
 inline BlockNumber block_of(const IndexShape& s, NodeId id) {
     return id / s.nodes_per_page;
 }

@@ -16,6 +16,10 @@ constexpr std::uint32_t kMostNodeId = (std::uint32_t{1} << 31) - 1;  // searches
 
 }  // namespace
 
+void check_node_number(Relation index, const IndexShape& shape, BlockNumber block) {
+    if (block >= kMostNodeId / shape.nodes_per_page) report_full(index);
+}
+
 void read_apart(Relation index, const NodeLayout& layout, BlockNumber block, void* halves) {
     const std::size_t total = stored_bytes(OwnFormat::kF16, layout.padded);
     for (std::size_t at = 0; at < total; at += kPageBytes) {
@@ -104,8 +108,8 @@ void allocate_nodes(Relation index, std::size_t count, NodeId* ids) {
         CHECK_FOR_INTERRUPTS();
         PageChange change(index);
         BlockNumber block;
-        change.create(PageKind::kNode, &block);
-        if (block > kMostNodeId / shape.nodes_per_page - 1) report_full(index);
+        set_used(change.create(PageKind::kNode, &block), node_page_bytes(shape));
+        check_node_number(index, shape, block);
         change.commit();
         const std::size_t n = std::min<std::size_t>(shape.nodes_per_page, count - at);
         for (std::size_t slot = 0; slot < n; ++slot) ids[at++] = node_id(shape, block, slot);

@@ -49,6 +49,9 @@ BlockNumber write_apart(Relation index, const NodeLayout& layout, const void* ha
 // Frees the pages of an own vector kept apart.
 void free_apart(Relation index, BlockNumber block);
 
+// ERROR when nodes on a block could not be numbered.
+void check_node_number(Relation index, const IndexShape& shape, BlockNumber block);
+
 // Takes `count` free node slots: first those on the free list, then new pages. Slots stay unused until a node
 // is written.
 void allocate_nodes(Relation index, std::size_t count, NodeId* ids);

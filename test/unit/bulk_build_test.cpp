@@ -6,7 +6,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <barrier>
 #include <cmath>
+#include <thread>
 
 #include "support.hpp"
 #include "vecidx/codebook.hpp"
@@ -269,26 +271,151 @@ TEST(BulkBuildTest, NormsOfSixOrders) {
     EXPECT_GT(recall(built, 128, queries), 0.9);
 }
 
-TEST(ConnectAllTest, FullRowsGiveUpAnEdgeTheyDoNotNeed) {
+// A team of threads.
+struct Threads {
+    explicit Threads(unsigned count) : barrier(count) {}
+    static void wait(void* context) { static_cast<Threads*>(context)->barrier.arrive_and_wait(); }
+    std::barrier<> barrier;
+};
+
+BulkGraph built_by(unsigned workers, const VectorArray& vectors, const BulkParams& params) {
+    std::vector<std::byte> block(BulkBuild::bytes_for(vectors.count, vectors, params, heap()));
+    Threads threads(workers);
+    BulkGraph graph(heap());
+    const auto work = [&](unsigned worker) {
+        Arena arena(block.data());
+        const Team team{worker, Threads::wait, &threads};
+        Window window(heap());
+        const Progress progress;
+        BulkBuild build({vectors, nullptr, vectors.count}, params, arena, team, window, heap(), progress);
+        build.partition();
+        build.link();
+        if (team.leads()) copy_graph(build, heap(), graph);
+    };
+    std::vector<std::thread> others;
+    for (unsigned worker = 1; worker < workers; ++worker) others.emplace_back(work, worker);
+    work(0);
+    for (std::thread& other : others) other.join();
+    return graph;
+}
+
+TEST(BulkBuildTest, ATeamBuildsASoundGraph) {
+    Generator random(6);
+    Built built(clustered_rows(random, 9000, 48, 20), 32);
+    const double alone = recall(built, 48);
+    for (unsigned workers : {2u, 3u, 8u}) {
+        built.graph = built_by(workers, built.stored.array(), built.params);
+        expect_sound(built);
+        EXPECT_GT(recall(built, 48), alone - 0.02) << workers;
+    }
+}
+
+TEST(BulkBuildTest, VectorsLeftOutAreNoRows) {
+    Generator random(7);
+    const StoredRows stored(clustered_rows(random, 4000, 32), OwnFormat::kF16);
+    std::vector<std::uint8_t> left_out(4000);
+    for (std::size_t i = 0; i < left_out.size(); ++i) left_out[i] = i % 3 == 0;
+    const std::size_t rows = 4000 - 1334;
+    std::vector<std::byte> block(BulkBuild::bytes_for(rows, stored.array(), {}, heap()) + 64);
+    Arena arena(block.data());
+    const Team team;
+    Window window(heap());
+    const Progress progress;
+    BulkBuild build({stored.array(), left_out.data(), rows}, {}, arena, team, window, heap(), progress);
+    build.partition();
+    build.link();
+    std::vector<std::uint32_t> source(build.source().begin(), build.source().end());
+    std::sort(source.begin(), source.end());
+    ASSERT_EQ(source.size(), rows);
+    for (std::size_t i = 0; i < rows; ++i) {
+        EXPECT_EQ(left_out[source[i]], 0);
+        EXPECT_TRUE(i == 0 || source[i] != source[i - 1]);
+    }
+    for (std::uint32_t row = 0; row < rows; ++row) EXPECT_NE(build.parent()[row], kNoNode);
+}
+
+// A window that holds a few granules lets go again and again; the graph is the same.
+TEST(BulkBuildTest, AWindowChangesNothing) {
+    Generator random(8);
+    const StoredRows stored(clustered_rows(random, 5000, 64), OwnFormat::kF16);
+    const std::size_t bytes = BulkBuild::bytes_for(5000, stored.array(), {}, heap()) + 64;
+    std::vector<std::byte> block(bytes);
+    BulkGraph plain(heap()), watched(heap());
+    bulk_build(stored.array(), {}, heap(), {}, plain);
+    std::size_t times = 0;
+    Arena arena(block.data());
+    const Team team;
+    Window window(heap());
+    window.watch(
+        block.data(), bytes, 8 * Window::kGranule, [](void* n) { ++*static_cast<std::size_t*>(n); }, &times);
+    const Progress progress;
+    BulkBuild build({stored.array(), nullptr, 5000}, {}, arena, team, window, heap(), progress);
+    build.partition();
+    build.link();
+    copy_graph(build, heap(), watched);
+    EXPECT_GT(times, 100u);
+    for (std::size_t i = 0; i < 5000; ++i)
+        ASSERT_TRUE(std::ranges::equal(plain.edges.of(i), watched.edges.of(i))) << i;
+}
+
+TEST(NearestInLeavesTest, FindsNeighboursNearestFirst) {
+    Generator random(9);
+    for (std::size_t rows : {1, 2, 300, 4000}) {
+        const StoredRows stored(clustered_rows(random, rows, 32), OwnFormat::kF16);
+        BulkParams params;
+        params.fan_out = 4;
+        params.candidates = 48;
+        Adjacency lists(rows, 48, heap());
+        nearest_in_leaves(stored.array(), params, heap(), {}, lists.lists());
+        double found = 0;
+        for (std::uint32_t row = 0; row < rows; ++row) {
+            const std::span<const Neighbor> list = lists.of(row);
+            EXPECT_TRUE(std::is_sorted(list.begin(), list.end(), [](const Neighbor& a, const Neighbor& b) {
+                return a.distance < b.distance;
+            }));
+            if (rows < 2) continue;
+            Neighbor nearest{std::numeric_limits<float>::infinity(), row};
+            const std::vector<float> own = stored.load(row);
+            for (std::uint32_t i = 0; i < rows; ++i)
+                if (i != row)
+                    nearest =
+                        std::min(nearest, {l2_squared(kernels(), own.data(), stored.array()[i], 32), i});
+            found +=
+                std::any_of(list.begin(), list.end(), [&](const Neighbor& n) { return n.id == nearest.id; })
+                    ? 1
+                    : 0;
+        }
+        EXPECT_GE(found / static_cast<double>(rows), rows > 1 ? 0.98 : 0.0) << rows;
+    }
+}
+
+void connect_from_first(Adjacency& lists, std::size_t degree, Random& random) {
+    std::pmr::vector<std::uint32_t> parent(lists.rows(), kNoNode, heap());
+    parent[0] = 0;
+    Window window(heap());
+    connect_rest(lists.lists(), degree, random, parent, window, heap());
+}
+
+TEST(ConnectRestTest, FullRowsGiveUpAnEdgeTheyDoNotNeed) {
     // Six rows of two edges each, all among themselves, and two islands.
     constexpr std::uint32_t kDegree = 2, kFull = 6, kRows = 8;
     Adjacency lists(kRows, kDegree, heap());
     for (std::uint32_t i = 0; i < kFull; ++i) {
-        lists.append(i, {1, (i + 1) % kFull});
-        lists.append(i, {2, (i + 2) % kFull});
+        lists.lists().append(i, {1, (i + 1) % kFull});
+        lists.lists().append(i, {2, (i + 2) % kFull});
     }
     Random random(1);
-    connect_all(lists, kDegree, 0, random, {}, heap());
+    connect_from_first(lists, kDegree, random);
     EXPECT_EQ(reachable(lists, 0), kRows);
     for (std::size_t i = 0; i < kRows; ++i) EXPECT_LE(lists.of(i).size(), kDegree);
 }
 
-TEST(ConnectAllTest, OneEdgeARow) {
+TEST(ConnectRestTest, OneEdgeARow) {
     Adjacency lists(50, 1, heap());
-    lists.append(0, {1, 1});
-    lists.append(1, {1, 0});
+    lists.lists().append(0, {1, 1});
+    lists.lists().append(1, {1, 0});
     Random random(2);
-    connect_all(lists, 1, 0, random, {}, heap());
+    connect_from_first(lists, 1, random);
     EXPECT_EQ(reachable(lists, 0), 50u);
 }
 

@@ -23,13 +23,19 @@ struct Link {
 
 Adjacency lists_of(std::size_t rows, const std::vector<Link>& links) {
     Adjacency lists(rows, 64, std::pmr::new_delete_resource());
-    for (const Link& link : links) EXPECT_TRUE(lists.append(link.from, {link.distance, link.to}));
+    for (const Link& link : links) EXPECT_TRUE(lists.lists().append(link.from, {link.distance, link.to}));
     return lists;
 }
 
-Parents tree_of(const Adjacency& lists, std::uint32_t root) {
-    Parents parent(3, 7u, std::pmr::new_delete_resource());  // what it held does not matter
-    spanning_tree(lists, root, parent);
+// What the edges do not reach in order (distances that are not numbers) is reached by connect_rest.
+Parents tree_of(Adjacency& lists, std::uint32_t root) {
+    Parents parent(lists.rows(), kNoNode, std::pmr::new_delete_resource());
+    parent[root] = root;
+    grow_trees(lists.lists(), 0, lists.rows(), parent, std::pmr::new_delete_resource());
+    Random random(1);
+    Window window(std::pmr::new_delete_resource());
+    connect_rest(lists.lists(), 64, random, parent, window, std::pmr::new_delete_resource());
+    parent[root] = kNoNode;
     return parent;
 }
 
@@ -66,7 +72,7 @@ TEST(SpanningTreeTest, CoversEveryRowAlongEdges) {
     Generator random(1);
     for (const std::uint32_t rows : {1u, 2u, 3u, 10u, 500u}) {
         for (int round = 0; round < 10; ++round) {
-            const Adjacency lists = lists_of(rows, random_links(random, rows, 4 * rows));
+            Adjacency lists = lists_of(rows, random_links(random, rows, 4 * rows));
             const auto root = static_cast<std::uint32_t>(random() % rows);
             expect_tree(lists, root, tree_of(lists, root));
         }
@@ -74,7 +80,7 @@ TEST(SpanningTreeTest, CoversEveryRowAlongEdges) {
 }
 
 TEST(SpanningTreeTest, GrowsByTheShortestEdge) {
-    const Adjacency lists = lists_of(
+    Adjacency lists = lists_of(
         5, {{0, 1, 1}, {0, 2, 10}, {1, 2, 2}, {2, 0, 0.5f}, {2, 3, 4}, {0, 3, 3}, {3, 4, 1}, {1, 4, 9}});
     EXPECT_EQ(tree_of(lists, 0), (Parents{kNoNode, 0, 1, 0, 3}));
     EXPECT_EQ(tree_of(lists, 2), (Parents{2, 0, kNoNode, 0, 3}));
@@ -87,7 +93,7 @@ TEST(SpanningTreeTest, IsTheMinimumWhereEdgesGoBothWays) {
     std::vector<Link> links = random_links(random, kRows, 2 * kRows);
     std::vector<Link> both;
     for (const Link& l : links) both.insert(both.end(), {l, {l.to, l.from, l.distance}});
-    const Adjacency lists = lists_of(kRows, both);
+    Adjacency lists = lists_of(kRows, both);
     const Parents parent = tree_of(lists, 5);
     expect_tree(lists, 5, parent);
     double weight = 0;
@@ -117,7 +123,7 @@ TEST(SpanningTreeTest, EqualDistancesMakeATreeToo) {
     for (const float distance : {0.0f, 1.0f, std::numeric_limits<float>::max()}) {
         std::vector<Link> links = random_links(random, 100, 300);
         for (Link& l : links) l.distance = distance;
-        const Adjacency lists = lists_of(100, links);
+        Adjacency lists = lists_of(100, links);
         expect_tree(lists, 42, tree_of(lists, 42));
     }
 }
@@ -126,10 +132,19 @@ TEST(SpanningTreeTest, EqualDistancesMakeATreeToo) {
 TEST(SpanningTreeTest, DistancesOutOfRangeMakeATreeToo) {
     using Limits = std::numeric_limits<float>;
     for (const float distance : {Limits::infinity(), Limits::quiet_NaN()}) {
-        const Adjacency lists =
+        Adjacency lists =
             lists_of(4, {{0, 1, distance}, {0, 2, 1}, {1, 2, 1}, {2, 3, distance}, {3, 0, distance}});
         expect_tree(lists, 0, tree_of(lists, 0));
     }
+}
+
+// A range's rows are reached from those of it that have a parent, by edges within the range alone.
+TEST(SpanningTreeTest, StaysWithinARange) {
+    Adjacency lists = lists_of(6, {{2, 3, 1}, {3, 0, 1}, {0, 4, 1}, {2, 5, 9}, {1, 4, 1}});
+    Parents parent(6, kNoNode, std::pmr::new_delete_resource());
+    parent[0] = parent[1] = parent[2] = 0;
+    grow_trees(lists.lists(), 2, 3, parent, std::pmr::new_delete_resource());
+    EXPECT_EQ(parent, (Parents{0, 0, 0, 2, kNoNode, kNoNode}));
 }
 
 TEST(SpanningTreeTest, VectorsOfAnyMagnitudeHaveOne) {

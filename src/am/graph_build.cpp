@@ -1,0 +1,421 @@
+// Training, building, encoding and writing a whole graph. See graph_build.hpp.
+#include "am/graph_build.hpp"
+
+#include "am/progress.hpp"
+#include "am/row_store.hpp"
+#include "storage/node_store.hpp"
+#include "storage/page_writer.hpp"
+#include "vecidx/codebook.hpp"
+#include "vecidx/space.hpp"
+
+namespace vecidx {
+namespace {
+
+constexpr std::uint64_t kSeed = 42;
+constexpr std::size_t kChunk = 512;       // rows of a share
+constexpr std::size_t kPagesAtOnce = 32;  // pages of a share: one WAL record
+constexpr std::size_t kSampleRows = 10000;
+constexpr std::size_t kSampleBytes = 1 << 24;
+constexpr std::uint64_t kNothingNear = 0xffffffffffffffff;
+
+BulkParams params_for(const IndexShape& shape) {
+    BulkParams params;
+    params.degree = shape.layout.degree;
+    params.alpha = shape.alpha;
+    params.candidates = std::max(params.candidates, params.degree);
+    return params;
+}
+
+// A vector array that only tells how its vectors are stored.
+VectorArray halves_like(const NodeLayout& layout, std::size_t count) {
+    return {nullptr, nullptr, count, layout.padded, OwnFormat::kF16};
+}
+
+// What is in the files behind the vectors.
+struct Arrays {
+    Arrays(Arena& arena, const NodeLayout& layout, std::size_t count)
+        : rows(arena, count),
+          floats(arena.carve<float>(geometry_floats(layout.padded, kMaxCentroids))),
+          codes(arena.carve<std::uint8_t>(count * layout.code_bytes())),
+          factors(arena.carve<CodeFactors>(count)),
+          postings(arena.carve<std::uint32_t>(count)),
+          ids(arena.carve<NodeId>(count)) {}
+
+    RowArrays rows;
+    float* floats;  // mean, direction, centroids
+    // By row of the build:
+    std::uint8_t* codes;
+    CodeFactors* factors;
+    std::uint32_t* postings;  // first record of its further heap rows
+    NodeId* ids;
+};
+
+std::size_t arena_bytes(const IndexShape& shape, std::size_t rows, std::pmr::memory_resource* memory) {
+    Arena sizes;
+    const Arrays arrays(sizes, shape.layout, rows);
+    return sizes.used() +
+           BulkBuild::bytes_for(rows, halves_like(shape.layout, rows), params_for(shape), memory);
+}
+
+class Builder {
+  public:
+    explicit Builder(const GraphBuild& build)
+        : index_(build.index),
+          rows_(build.rows),
+          shared_(build.team.shared),
+          team_(build.team.team),
+          writing_(build.writing),
+          merged_(build.merged),
+          meta_(read_meta(index_)),
+          layout_(meta_.shape.layout),
+          space_(meta_.shape.metric, meta_.shape.dims),
+          context_(CurrentMemoryContext),
+          memory_(context_),
+          window_(&memory_),
+          arena_(map_files()),
+          arrays_(arena_, layout_, rows_.count()),
+          progress_(team_.leads() ? build_progress() : quiet_progress()),
+          z_(layout_.padded, &memory_) {}
+
+    std::size_t run() {
+        rows_.collapse_equal(arrays_.rows, window_);
+        team_.meet();
+        if (team_.leads()) train();
+        team_.meet();
+        set_book();
+        move_to_graph_space();
+        BulkBuild graph({rows_.vectors(arrays_.rows), arrays_.rows.left_out, shared_->distinct},
+                        params_for(meta_.shape), arena_, team_, window_, &memory_, progress_);
+        graph.partition();
+        graph.link();
+        if (team_.leads()) place_nodes(graph);
+        encode_all(graph);
+        team_.meet();
+        write_all(graph);
+        team_.meet();
+        if (team_.leads()) publish(graph);
+        rows_.close();
+        return shared_->distinct;
+    }
+
+  private:
+    Arena map_files() {
+        if (team_.leads()) rows_.allocate(arena_bytes(meta_.shape, rows_.count(), &memory_));
+        team_.meet();
+        rows_.map();
+        Mapping& mapping = rows_.mapping();
+        if (mapping.bytes() > shared_->memory)
+            window_.watch(mapping.data(), mapping.bytes(), shared_->memory,
+                          [](void* m) { static_cast<Mapping*>(m)->let_go(); }, &mapping);
+        return rows_.arena();
+    }
+
+    // Mean, largest norm, centroids, from a sample of the rows.
+    void train() {
+        enter_phase(BuildPhase::kTrain, 0);
+        const std::size_t padded = layout_.padded;
+        Random random(kSeed);
+        RowStore sample(layout_, &memory_);
+        draw_sample(sample);
+        const auto norm = std::bit_cast<float>(shared_->max_norm_bits);
+        shared_->max_norm_squared = space_.metric == Metric::kInnerProduct ? norm : 0;
+        float* mean = arrays_.floats;
+        float* direction = mean + padded;
+        float* centroids = direction + padded;
+        std::fill_n(mean, 2 * padded, 0.0f);
+        space_.lift_direction(direction);
+        // The mean is that of the lifted rows.
+        if (space_.metric == Metric::kInnerProduct)
+            sample.move_to_graph_space(space_, shared_->max_norm_squared, mean, direction);
+        sample_mean(sample.vectors(), random, &memory_, mean);
+        sample.move_to_graph_space(space_, 0, mean, direction);
+        shared_->centroid_count = static_cast<std::uint32_t>(train_centroids(
+            sample.vectors(), default_centroid_count(shared_->distinct), random, &memory_, centroids));
+        shared_->rescale_unit = 1;
+        set_book();
+        shared_->rescale_unit = choose_rescale_unit(book_, sample.vectors(), random, &memory_);
+        std::fill_n(shared_->nearest, kMaxCentroids, kNothingNear);
+    }
+
+    void draw_sample(RowStore& sample) {
+        const std::size_t width = stored_bytes(OwnFormat::kF16, layout_.padded);
+        const std::size_t wanted = std::clamp<std::size_t>(kSampleBytes / width, 256, kSampleRows);
+        const std::size_t step = std::max<std::size_t>(rows_.count() / wanted, 1);
+        for (std::size_t at = 0; at < rows_.count(); at += step) {
+            std::size_t row = at;
+            const std::size_t end = std::min(at + step, rows_.count());
+            while (row < end && arrays_.rows.left_out[row] != 0) ++row;
+            if (row == end) continue;
+            window_.use(rows_.halves(row), width);
+            window_.use(&rows_.entry(row), sizeof(BuildEntry));
+            sample.add(rows_.entry(row).row, rows_.halves(row));
+        }
+    }
+
+    void set_book() {
+        book_ = {layout_.padded, layout_.code_dims, layout_.bits, shared_->centroid_count,
+                 arrays_.floats + 2 * layout_.padded, shared_->rescale_unit};
+    }
+
+    // Lifts every row and takes it relative to the mean.
+    void move_to_graph_space() {
+        const std::size_t width = stored_bytes(OwnFormat::kF16, layout_.padded);
+        const float* mean = arrays_.floats;
+        const float* direction = mean + layout_.padded;
+        take_shares(shared_->move_taken, rows_.count(), kChunk, [&](std::size_t first, std::size_t count) {
+            CHECK_FOR_INTERRUPTS();
+            window_.use(rows_.halves(first), count * width);
+            window_.use(&rows_.entry(first), count * sizeof(BuildEntry));
+            window_.use(arrays_.rows.units + first, count * sizeof(float));
+            for (std::size_t row = first; row < first + count; ++row) {
+                if (arrays_.rows.left_out[row] != 0) continue;
+                PendingEntry& entry = rows_.entry(row).row;
+                load_vector({rows_.halves(row), entry.unit, OwnFormat::kF16}, layout_.padded, z_.data());
+                space_.lift(z_.data(), entry.norm_squared, shared_->max_norm_squared, direction);
+                for (std::size_t d = 0; d < layout_.padded; ++d) z_[d] -= mean[d];
+                const float unit = store_vector(OwnFormat::kF16, z_.data(), layout_.padded, rows_.halves(row));
+                entry.error += space_.storage_error(z_.data(), {rows_.halves(row), unit, OwnFormat::kF16});
+                arrays_.rows.units[row] = unit;
+            }
+        });
+        team_.meet();
+    }
+
+    // Gives every row its node, and writes the posting chains, which nodes lead to.
+    void place_nodes(const BulkBuild& graph) {
+        const std::size_t rows = graph.source().size();
+        window_.use(arrays_.ids, rows * sizeof(NodeId));
+        window_.use(arrays_.postings, rows * sizeof(std::uint32_t));
+        if (writing_ == Writing::kNewIndex) {
+            const std::size_t pages = ceil_div<std::size_t>(rows, meta_.shape.nodes_per_page);
+            const BlockNumber block = reserve_blocks(index_, pages);
+            check_node_number(index_, meta_.shape, block + static_cast<BlockNumber>(pages));
+            for (std::size_t row = 0; row < rows; ++row)
+                arrays_.ids[row] = node_id(meta_.shape, block, 0) + static_cast<NodeId>(row);
+        } else {
+            allocate_nodes(index_, rows, arrays_.ids);
+        }
+        std::pmr::vector<HeapTid> tids(&memory_);
+        for (std::size_t row = 0; row < rows; ++row) {
+            const std::uint32_t source = graph.source()[row];
+            window_.use(graph.source().data() + row, sizeof source);
+            window_.use(arrays_.rows.next_same + source, sizeof source);
+            arrays_.postings[row] = kNoPosting;
+            if (arrays_.rows.next_same[source] == kNoRow) continue;
+            tids.clear();
+            rows_.for_each_tid(arrays_.rows, source, [&tids](HeapTid tid) { tids.push_back(tid); });
+            if (tids.size() > kInlineTids)
+                arrays_.postings[row] = write_postings(index_, {arrays_.ids[row], 1},
+                                                       std::span<const HeapTid>(tids).subspan(kInlineTids));
+        }
+    }
+
+    // Codes of all rows, and for each centroid the row nearest to it. A code is of the vector as the node
+    // stores it.
+    void encode_all(const BulkBuild& graph) {
+        const VectorArray vectors = graph.vectors();
+        const std::size_t width = stored_bytes(OwnFormat::kF16, layout_.padded), bytes = layout_.code_bytes();
+        std::pmr::vector<std::byte> stored(stored_bytes(layout_.own_format, layout_.padded), &memory_);
+        if (team_.leads()) enter_phase(BuildPhase::kEncode, vectors.count);
+        take_shares(shared_->encode_taken, vectors.count, kChunk, [&](std::size_t first, std::size_t count) {
+            CHECK_FOR_INTERRUPTS();
+            if (team_.leads()) show_done(first);
+            window_.use(vectors.data + first * width, count * width);
+            window_.use(arrays_.codes + first * bytes, count * bytes);
+            window_.use(arrays_.factors + first, count * sizeof(CodeFactors));
+            for (std::size_t row = first; row < first + count; ++row) {
+                load_vector(vectors[row], layout_.padded, z_.data());
+                if (layout_.own_format != OwnFormat::kF16) {
+                    const float unit = store_vector(layout_.own_format, z_.data(), layout_.padded, stored.data());
+                    load_vector({stored.data(), unit, layout_.own_format}, layout_.padded, z_.data());
+                }
+                const std::uint8_t c = nearest_centroid(book_, z_.data());
+                arrays_.factors[row] = encode(book_, z_.data(), c, arrays_.codes + row * bytes);
+                note_entry(c, static_cast<std::uint32_t>(row));
+            }
+        });
+    }
+
+    void note_entry(std::uint8_t c, std::uint32_t row) {
+        const float d = kernels().l2_squared(z_.data(), book_.centroid(c), layout_.padded);
+        const std::uint64_t mine = std::uint64_t{std::bit_cast<std::uint32_t>(d)} << 32 | row;
+        const std::atomic_ref<std::uint64_t> nearest(shared_->nearest[c]);
+        std::uint64_t best = nearest.load(std::memory_order_relaxed);
+        while (mine < best && !nearest.compare_exchange_weak(best, mine, std::memory_order_relaxed)) continue;
+    }
+
+    void write_all(const BulkBuild& graph) {
+        const std::size_t rows = graph.source().size(), per_page = meta_.shape.nodes_per_page;
+        if (team_.leads()) enter_phase(BuildPhase::kWrite, rows);
+        if (writing_ == Writing::kLiveIndex) return write_live(graph);
+        PageWriter writer(index_, shared_->logged);
+        take_shares(shared_->write_taken, rows, per_page * kPagesAtOnce, [&](std::size_t first, std::size_t count) {
+            if (team_.leads()) show_done(first);
+            for (std::size_t at = first; at < first + count; at += per_page) {
+                CHECK_FOR_INTERRUPTS();
+                const std::size_t some = std::min(per_page, first + count - at);
+                writer.write(block_of(meta_.shape, arrays_.ids[at]), PageKind::kNode, [&](Page page) {
+                    set_used(page, node_page_bytes(meta_.shape));
+                    for (std::size_t row = at; row < at + some; ++row) fill_node(graph, page, row);
+                });
+            }
+        });
+        writer.finish();
+    }
+
+    // Nodes on pages that others may read: each page is one logged change.
+    void write_live(const BulkBuild& graph) {
+        const std::size_t rows = graph.source().size();
+        for (std::size_t at = 0; at < rows;) {
+            CHECK_FOR_INTERRUPTS();
+            const BlockNumber block = block_of(meta_.shape, arrays_.ids[at]);
+            with_write(index_, block, PageKind::kNode, [&](Page page) {
+                for (; at < rows && block_of(meta_.shape, arrays_.ids[at]) == block; ++at)
+                    fill_node(graph, page, at);
+            });
+        }
+    }
+
+    void fill_node(const BulkBuild& graph, Page page, std::size_t row) {
+        const std::size_t bytes = layout_.code_bytes();
+        const std::span<const Neighbor> edges = graph.edges().of(row);
+        const Level& level = graph.level();
+        window_.use(level.list_data + row * level.stride, level.stride);
+        for (const Neighbor& n : edges) {
+            __builtin_prefetch(arrays_.factors + n.id);
+            for (std::size_t at = 0; at < bytes; at += 64) __builtin_prefetch(arrays_.codes + n.id * bytes + at);
+        }
+        const Node node = node_in(meta_.shape, page, slot_of(meta_.shape, arrays_.ids[row]));
+        node.header() = make_header(graph, row);
+        node.header().degree = static_cast<std::uint16_t>(edges.size());
+        node.set_own_factors(arrays_.factors[row]);
+        std::memcpy(node.own_code(), arrays_.codes + row * bytes, bytes);
+        if (layout_.own_place == OwnPlace::kInline) store_own(node, graph.vectors()[row]);
+        for (std::size_t lane = 0; lane < edges.size(); ++lane) {
+            const std::uint32_t to = edges[lane].id;
+            window_.use(arrays_.codes + to * bytes, bytes);
+            window_.use(arrays_.factors + to, sizeof(CodeFactors));
+            window_.use(arrays_.ids + to, sizeof(NodeId));
+            window_.use(level.parent + to, sizeof(std::uint32_t));
+            node.write_edge(lane, {arrays_.ids[to], arrays_.factors[to], arrays_.codes + to * bytes});
+            node.set_pinned(lane, graph.parent()[to] == row ? 1 : 0);
+        }
+    }
+
+    NodeHeader make_header(const BulkBuild& graph, std::size_t row) {
+        const std::uint32_t source = graph.source()[row];
+        window_.use(&rows_.entry(source), sizeof(BuildEntry));
+        const PendingEntry& entry = rows_.entry(source).row;
+        NodeHeader h{};
+        h.flags = kNodeUsed;
+        h.error = entry.error;
+        h.norm_squared = entry.norm_squared;
+        h.batch = meta_.merging != 0 ? meta_.merging : meta_.batch;
+        h.version = 1;
+        rows_.for_each_tid(arrays_.rows, source, [&h](HeapTid tid) {
+            if (h.tid_count < kInlineTids) h.tids[h.tid_count++] = tid;
+        });
+        h.posting = arrays_.postings[row];
+        const bool apart = layout_.own_place == OwnPlace::kApart;
+        h.own_block = apart ? entry.own_block : kNoOwnBlock;
+        h.unit = apart ? entry.unit : 0;
+        return h;
+    }
+
+    // Halves as they are, which the code was made from; bytes rounded again, as encode_all did.
+    void store_own(Node node, const StoredVector& vector) {
+        NodeHeader& h = node.header();
+        if (layout_.own_format == OwnFormat::kF16) {
+            std::memcpy(node.own(), vector.data, stored_bytes(OwnFormat::kF16, layout_.padded));
+            h.unit = vector.unit;
+        } else {
+            load_vector(vector, layout_.padded, z_.data());
+            h.unit = store_vector(layout_.own_format, z_.data(), layout_.padded, node.own());
+            h.error += space_.storage_error(z_.data(), node.vector());
+        }
+        h.norm_squared = static_cast<float>(norm_squared_from(node.vector(), arrays_.floats, layout_.padded));
+    }
+
+    // From here on searches find the graph.
+    void publish(const BulkBuild& graph) {
+        const std::size_t rows = graph.source().size(), per_page = meta_.shape.nodes_per_page;
+        if (writing_ == Writing::kNewIndex && rows % per_page != 0)
+            list_free_nodes(index_, block_of(meta_.shape, arrays_.ids[rows - 1]));
+        const BlockNumber codebook =
+            write_geometry(index_, arrays_.floats, geometry_floats(layout_.padded, shared_->centroid_count));
+        with_meta_write(index_, [&](Meta& meta) {
+            meta.codebook = codebook;
+            meta.centroid_count = shared_->centroid_count;
+            meta.rescale_unit = shared_->rescale_unit;
+            meta.max_norm_squared = shared_->max_norm_squared;
+            meta.medoid = arrays_.ids[graph.medoid()];
+            meta.node_count += static_cast<std::uint32_t>(rows);
+            for (std::size_t c = 0; c < meta.centroid_count; ++c) {
+                const std::uint64_t nearest = shared_->nearest[c];
+                const auto row = static_cast<std::uint32_t>(nearest);
+                meta.entries[c] = nearest == kNothingNear ? meta.medoid : arrays_.ids[row];
+            }
+            ++meta.trained;
+            if (merged_.pages > 0) finish_run(index_, meta, merged_);
+        });
+        if (layout_.own_place == OwnPlace::kApart) free_spares();
+    }
+
+    // Own vectors kept apart of rows that joined another.
+    void free_spares() {
+        for (std::size_t row = 0; row < rows_.count(); ++row)
+            if (rows_.is_row(row) && arrays_.rows.left_out[row] != 0)
+                free_apart(index_, rows_.entry(row).row.own_block);
+    }
+
+    Relation index_;
+    BuildRows& rows_;
+    BuildShared* shared_;
+    const Team& team_;
+    Writing writing_;
+    PendingRun merged_;
+    Meta meta_;
+    NodeLayout layout_;
+    Space space_;
+    MemoryContext context_;
+    ContextResource memory_;
+    Window window_;
+    Arena arena_;
+    Arrays arrays_;
+    Progress progress_;
+    Codebook book_;
+    std::pmr::vector<float> z_;
+};
+
+}  // namespace
+
+std::size_t least_graph_rows(const NodeLayout& layout) {
+    constexpr std::size_t kLeastBytes = 1 << 19;
+    return std::clamp<std::size_t>(kLeastBytes / stored_bytes(OwnFormat::kF16, layout.padded), 64, 1000);
+}
+
+std::size_t build_bytes(const IndexShape& shape, std::size_t rows) {
+    ContextResource memory(CurrentMemoryContext);
+    return rows * (stored_bytes(OwnFormat::kF16, shape.layout.padded) + sizeof(BuildEntry)) +
+           arena_bytes(shape, rows, &memory);
+}
+
+// The leaders' tile, a leaf's tile and lists, a splitter's; the sample, in the leader.
+std::size_t scratch_bytes(const IndexShape& shape) {
+    const std::size_t padded = shape.layout.padded;
+    const BulkParams params = params_for(shape);
+    const std::size_t sample = std::clamp<std::size_t>(kSampleRows * 2 * padded, 0, kSampleBytes);
+    return 2 * (kMostCells + params.leaf_size) * padded + params.leaf_size * 256 + 4 * sample + (1 << 20);
+}
+
+std::size_t build_graph(const GraphBuild& build) {
+    const MemoryContext context =
+        AllocSetContextCreate(CurrentMemoryContext, "vamana graph build", ALLOCSET_DEFAULT_SIZES);
+    const MemoryContext old = MemoryContextSwitchTo(context);
+    const std::size_t nodes = make_in<Builder>(context, build)->run();
+    MemoryContextSwitchTo(old);
+    MemoryContextDelete(context);
+    return nodes;
+}
+
+}  // namespace vecidx

@@ -1,0 +1,126 @@
+// All pairs of a leaf. See leaf.hpp.
+#include "vecidx/leaf.hpp"
+
+#include <algorithm>
+
+namespace vecidx {
+namespace {
+
+constexpr std::size_t kRowBlock = 8;
+constexpr std::size_t kMostLeafIds = 64;
+
+}  // namespace
+
+void LeafCandidates::compare_cell(std::size_t cell) {
+    const std::span<std::uint32_t> members = level_.members_of(cell);
+    window_.use(members.data(), members.size_bytes());
+    cell_.assign(members.begin(), members.end());
+    std::sort(cell_.begin(), cell_.end());
+    const unsigned shift = level_.choice_bits();
+    Random random(level_.params.seed + cell);
+    splitter_.split(level_.vectors(), cell_, shift, random,
+                    [this](std::span<const std::uint32_t> leaf) { compare_leaf(leaf); });
+}
+
+void LeafCandidates::compare_leaf(std::span<const std::uint32_t> members) {
+    gather(members);
+    tile_.pack_around_mean(level_.vectors(), rows_);
+    find_nearest();
+    turn_around();
+    write_slots();
+}
+
+void LeafCandidates::gather(std::span<const std::uint32_t> members) {
+    const unsigned shift = level_.choice_bits();
+    const std::size_t bytes = stored_bytes(level_.format, level_.padded);
+    const auto in_skeleton = [&](std::uint32_t m) { return level_.slot[m >> shift] != Level::kNoSlot; };
+    members_.assign(members.begin(), members.end());
+    skeleton_ = static_cast<std::size_t>(
+        std::stable_partition(members_.begin(), members_.end(), in_skeleton) - members_.begin());
+    rows_.resize(members_.size());
+    for (std::size_t i = 0; i < members_.size(); ++i) {
+        const std::size_t row = rows_[i] = members_[i] >> shift;
+        window_.use(level_.data + row * bytes, bytes);
+        window_.use(level_.list_data + row * level_.stride, level_.stride);
+    }
+}
+
+void LeafCandidates::find_nearest() {
+    const Kernels& k = kernels();
+    const std::size_t n = rows_.size(), few = level_.params.per_leaf;
+    const std::size_t width = tile_.panel_count() * kBlockLanes;
+    const std::int32_t* norms = tile_.norms();
+    dots_.resize(kRowBlock * width);
+    forward_.resize(n * few);
+    forward_count_.resize(n);
+    for (std::size_t first = 0; first < n; first += kRowBlock) {
+        const std::size_t count = std::min(kRowBlock, n - first);
+        k.dot_tile(tile_.tile(), first, count, tile_.tile(), tile_.panel_count(), dots_.data(), width);
+        for (std::size_t i = first; i < first + count; ++i) {
+            const std::int32_t* dots = dots_.data() + (i - first) * width;
+            nearest_.select(dots, norms, n, few, i);
+            forward_count_[i] = static_cast<std::uint8_t>(nearest_.size());
+            for (std::size_t j = 0; j < nearest_.size(); ++j)
+                forward_[i * few + j] = {static_cast<float>(norms[i] + nearest_.key(j)), nearest_.index(j)};
+            if (level_.member(rows_[i], 0) == members_[i]) write_bridges(i, dots);
+        }
+    }
+}
+
+// The skeleton's members of the leaf that are nearest to member i, unless it is of the skeleton itself.
+void LeafCandidates::write_bridges(std::size_t i, const std::int32_t* dots) {
+    std::uint32_t* bridges = level_.bridges + rows_[i] * kBridges;
+    window_.use(bridges, kBridges * sizeof(std::uint32_t));
+    std::fill_n(bridges, kBridges, kNoNode);
+    if (i < skeleton_) return;
+    nearest_.select(dots, tile_.norms(), skeleton_, kBridges, kNoSelf);
+    for (std::size_t j = 0; j < nearest_.size(); ++j) bridges[j] = rows_[nearest_.index(j)];
+}
+
+bool LeafCandidates::is_forward(std::size_t i, std::size_t j) const {
+    bool there = false;
+    const Neighbor* list = forward_.data() + i * level_.params.per_leaf;
+    for (std::size_t at = 0; at < forward_count_[i]; ++at) there |= list[at].id == j;
+    return there;
+}
+
+// Fills backward_ with those that have a member among their nearest but are not among its own.
+void LeafCandidates::turn_around() {
+    const std::size_t n = rows_.size(), few = level_.params.per_leaf;
+    backward_.resize(n * few);
+    backward_count_.assign(n, 0);
+    for (std::uint32_t i = 0; i < n; ++i) {
+        for (std::size_t at = 0; at < forward_count_[i]; ++at) {
+            const Neighbor& to = forward_[i * few + at];
+            if (is_forward(to.id, i)) continue;
+            Neighbor* list = backward_.data() + to.id * few;
+            std::size_t size = backward_count_[to.id];
+            const Neighbor from{to.distance, i};
+            if (size == few) {
+                if (!(from < list[few - 1])) continue;
+                --size;
+            }
+            std::size_t place = size;
+            for (; place > 0 && from < list[place - 1]; --place) list[place] = list[place - 1];
+            list[place] = from;
+            backward_count_[to.id] = static_cast<std::uint8_t>(size + 1);
+        }
+    }
+}
+
+void LeafCandidates::write_slots() {
+    const std::size_t few = level_.params.per_leaf, ids = Level::leaf_ids(level_.params);
+    const std::uint32_t choice_mask = (1U << level_.choice_bits()) - 1;
+    std::uint32_t slot[kMostLeafIds];
+    for (std::size_t i = 0; i < rows_.size(); ++i) {
+        std::size_t size = 0;
+        for (std::size_t at = 0; at < forward_count_[i]; ++at)
+            slot[size++] = rows_[forward_[i * few + at].id];
+        for (std::size_t at = 0; at < backward_count_[i]; ++at)
+            slot[size++] = rows_[backward_[i * few + at].id];
+        std::fill(slot + size, slot + ids, kNoNode);
+        std::memcpy(level_.leaf_slot(rows_[i], members_[i] & choice_mask), slot, ids * sizeof(std::uint32_t));
+    }
+}
+
+}  // namespace vecidx

@@ -1,0 +1,83 @@
+// Temporary files and their mappings. See temp_file.hpp.
+#include "pg/temp_file.hpp"
+
+#include <cerrno>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+namespace vecidx {
+namespace {
+
+[[noreturn]] void report_failure(const char* what, const char* path) {
+    ereport(ERROR, errcode_for_file_access(), errmsg("could not %s temporary file \"%s\": %m", what, path));
+    pg_unreachable();
+}
+
+}  // namespace
+
+void TempFile::create() {
+    PrepareTempTablespaces();
+    file_ = OpenTemporaryFile(false);
+}
+
+void TempFile::open(const char* path) {
+    file_ = PathNameOpenFile(path, O_RDWR | PG_BINARY);
+    if (file_ < 0) report_failure("open", path);
+}
+
+void TempFile::write(const void* data, std::size_t bytes, std::size_t offset) {
+    errno = 0;
+    if (write_file(file_, data, bytes, static_cast<off_t>(offset)) == static_cast<std::int64_t>(bytes)) return;
+    if (errno == 0) errno = ENOSPC;
+    report_failure("write to", path());
+}
+
+void TempFile::allocate(std::size_t bytes) {
+    if (temp_file_limit >= 0 && bytes > static_cast<std::size_t>(temp_file_limit) * 1024)
+        ereport(ERROR, errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+                errmsg("temporary file size exceeds temp_file_limit (%dkB)", temp_file_limit),
+                errdetail("Building the index takes a temporary file of %zu kB.", bytes / 1024));
+    int result;
+    while ((result = posix_fallocate(descriptor(), 0, static_cast<off_t>(bytes))) == EINTR) CHECK_FOR_INTERRUPTS();
+    errno = result;
+    if (result != 0) report_failure("extend", path());
+}
+
+void TempFile::close() {
+    if (file_ >= 0) FileClose(file_);
+    file_ = -1;
+}
+
+std::size_t Mapping::alignment() {
+    return static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+}
+
+void Mapping::map(std::span<const Part> parts) {
+    for (const Part& part : parts) bytes_ += part.bytes;
+    void* room = mmap(nullptr, bytes_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (room == MAP_FAILED)
+        ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("could not reserve %zu bytes of address space", bytes_));
+    data_ = static_cast<std::byte*>(room);
+    at_reset_.func = [](void* self) { static_cast<Mapping*>(self)->unmap(); };
+    at_reset_.arg = this;
+    MemoryContextRegisterResetCallback(CurrentMemoryContext, &at_reset_);
+    std::size_t at = 0;
+    for (const Part& part : parts) {
+        if (part.bytes > 0 && mmap(data_ + at, part.bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+                                   part.file->descriptor(), 0) == MAP_FAILED)
+            report_failure("map", part.file->path());
+        at += part.bytes;
+    }
+}
+
+void Mapping::let_go() {
+    madvise(data_, bytes_, MADV_DONTNEED);
+}
+
+void Mapping::unmap() {
+    if (data_ != nullptr) munmap(data_, bytes_);
+    data_ = nullptr;
+}
+
+}  // namespace vecidx
