@@ -17,11 +17,12 @@ namespace vecidx {
 
 struct BulkParams {
     std::size_t degree = 64;
-    float alpha = 1.2f;            // on squared distances
-    std::size_t leaf_size = 2000;  // most members of a leaf
-    std::size_t fan_out = 8;       // leaves that a row is in
-    std::size_t per_leaf = 8;      // nearest of a row that a leaf gives as candidates, in each direction
-    std::size_t candidates = 96;   // nearest candidates that a row's prune looks at
+    float alpha = 1.2f;             // on squared distances
+    std::size_t leaf_size = 2000;   // most members of a leaf
+    std::size_t fan_out = 8;        // leaves that a row is in
+    std::size_t most_cells = 2000;  // of a level, at most kMostCells
+    std::size_t per_leaf = 8;       // nearest of a row that a leaf gives as candidates, in each direction
+    std::size_t candidates = 96;    // nearest candidates that a row's prune looks at
     std::size_t sample_ratio = 32;
     std::uint64_t seed = 1;
 };

@@ -13,8 +13,10 @@
 namespace vecidx {
 
 inline constexpr std::size_t kMaxCentroids = 256;
+inline constexpr std::size_t kDefaultCentroids = 64;
 
-// Centroids for a number of rows: enough that each is worth its place in a query's table.
+// Centroids for a number of rows, at most kDefaultCentroids: enough that each is worth its place in a query's
+// table.
 std::size_t default_centroid_count(std::size_t rows);
 
 // The mean of a sample of the vectors (padded floats).
@@ -24,6 +26,9 @@ void sample_mean(const VectorArray& vectors, Random& random, std::pmr::memory_re
 // returns how many.
 std::size_t train_centroids(const VectorArray& vectors, std::size_t count, Random& random,
                             std::pmr::memory_resource* memory, float* centroids);
+
+// Memory that training that many centroids takes at most, the vectors aside.
+std::size_t training_bytes(std::size_t padded);
 
 // The unit of the stored rescale factors that puts those of typical vectors near 1.
 float choose_rescale_unit(const Codebook& book, const VectorArray& vectors, Random& random,

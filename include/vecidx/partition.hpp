@@ -14,8 +14,8 @@
 
 namespace vecidx {
 
-// Leaders that `rows` rows are split by, so that cells are half a leaf on average.
-std::size_t leader_count(std::size_t rows, std::size_t fan_out, std::size_t leaf_size);
+// Leaders that `rows` rows are split by, so that cells are half a leaf on average, but at most `most`.
+std::size_t leader_count(std::size_t rows, std::size_t fan_out, std::size_t leaf_size, std::size_t most);
 
 class Leaders {
   public:

@@ -1,6 +1,6 @@
-// CREATE INDEX: all processes read the heap and append its rows to temporary files, then build the graph of all
-// rows at once and write it once. Memory beyond maintenance_work_mem is not touched at any time: what does not
-// fit is let go, and comes back from the files.
+// CREATE INDEX: all processes read the heap and append its rows to temporary files, then build the graph of
+// all rows at once and write it once. Memory beyond maintenance_work_mem is not touched at any time: what
+// does not fit is let go, and comes back from the files.
 #include "am/build_team.hpp"
 #include "am/callbacks.hpp"
 #include "am/graph_build.hpp"
@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::size_t kLeastMemory = std::size_t{8} << 20;  // of mapped memory, a process
 constexpr std::uint64_t kReportEvery = 1024;
+constexpr std::size_t kFewRows = 10000;  // are built in no time
 
 // The reading of the heap by one process.
 struct Loader {
@@ -57,7 +58,6 @@ void keep_pending(Relation index, BuildRows& rows) {
     rows.map();
     for (std::size_t i = 0; i < rows.count(); ++i)
         if (rows.is_row(i)) append_pending(index, {rows.entry(i).row, rows.halves(i)});
-    rows.close();
 }
 
 // What every process of a build does.
@@ -77,8 +77,10 @@ void load_and_build(Relation heap, Relation index, BuildShared* shared, unsigned
     IndexInfo* info = BuildIndexInfo(index);
     info->ii_Concurrent = shared->concurrent;
     RowEmbedder embedder(shape, type_support(index));
-    Loader loader{&embedder, rows, shared, shape.layout, leads,
-                  AllocSetContextCreate(CurrentMemoryContext, "vamana build row", ALLOCSET_DEFAULT_SIZES)};
+    Loader loader{
+        &embedder, rows,
+        shared,    shape.layout,
+        leads,     AllocSetContextCreate(CurrentMemoryContext, "vamana build row", ALLOCSET_DEFAULT_SIZES)};
     const TableScanDesc heap_scan = scan != nullptr ? table_beginscan_parallel(heap, scan) : nullptr;
     const double seen = table_index_build_scan(heap, index, info, true, leads, add_row, &loader, heap_scan);
     rows->flush();
@@ -87,8 +89,9 @@ void load_and_build(Relation heap, Relation index, BuildShared* shared, unsigned
 
     if (shared->loaded >= least_graph_rows(shape.layout))
         build_graph({index, *rows, team, Writing::kNewIndex, {}});
-    else if (leads)
+    else if (leads && shared->loaded > 0)
         keep_pending(index, *rows);
+    rows->close();
 }
 
 // What CREATE INDEX hands to the leader's part.
@@ -124,16 +127,18 @@ void forecast(Relation index, const IndexShape& shape, std::size_t rows, int pro
     const std::size_t memory = static_cast<std::size_t>(maintenance_work_mem) * 1024;
     const std::size_t fixed = static_cast<std::size_t>(processes) * scratch_bytes(shape);
     const std::size_t wanted = build_bytes(shape, rows) + fixed;
-    if (wanted <= memory) return;
-    const double seconds = static_cast<double>(rows) *
-                           (20e-6 + 60e-9 * static_cast<double>(shape.layout.padded)) / processes;
-    const double factor = std::min(3.0, 1 + 0.25 * std::log2(static_cast<double>(wanted) / static_cast<double>(memory)) + 0.25);
+    if (wanted <= memory || rows < kFewRows) return;
+    const double seconds =
+        static_cast<double>(rows) * (20e-6 + 60e-9 * static_cast<double>(shape.layout.padded)) / processes;
+    const double factor =
+        std::min(3.0, 1 + 0.25 * std::log2(static_cast<double>(wanted) / static_cast<double>(memory)) + 0.25);
     ereport(NOTICE,
             errmsg("building index \"%s\" in maintenance_work_mem takes longer than it might",
                    RelationGetRelationName(index)),
-            errdetail("About %zu rows take %zu MB, %zu MB of temporary files and some %.0f seconds; with %zu MB of "
-                      "memory some %.0f seconds.",
-                      rows, wanted >> 20, (wanted - fixed) >> 20, seconds, memory >> 20, seconds * factor),
+            errdetail(
+                "About %zu rows take %zu MB, %zu MB of temporary files and some %.0f seconds; with %zu MB of "
+                "memory some %.0f seconds.",
+                rows, wanted >> 20, (wanted - fixed) >> 20, seconds, memory >> 20, seconds * factor),
             errhint("Set maintenance_work_mem to %zu MB for this build.", (wanted >> 20) + 1));
 }
 
@@ -163,7 +168,8 @@ IndexBuildResult* vamana_build(Relation heap, Relation index, IndexInfo* info) {
     const std::size_t all = static_cast<std::size_t>(maintenance_work_mem) * 1024 / processes;
     const std::size_t fixed = scratch_bytes(shape);
     forecast(index, shape, expected, workers + 1);
-    Build build{heap, index, info->ii_Concurrent, all > fixed + kLeastMemory ? all - fixed : kLeastMemory, expected};
+    Build build{heap, index, info->ii_Concurrent, all > fixed + kLeastMemory ? all - fixed : kLeastMemory,
+                expected};
     run_build(heap, workers, info->ii_Concurrent, {fill_shared, lead, &build});
     if (build.unindexed > 0) note_unindexed(index);
     MemoryContextSwitchTo(old);

@@ -92,8 +92,9 @@ void BuildRows::close() {
 void BuildRows::collapse_equal(const RowArrays& arrays, Window& window) {
     std::pmr::memory_resource* memory = make_in<ContextResource>(CurrentMemoryContext, CurrentMemoryContext);
     std::pmr::vector<std::uint32_t> table(memory);
-    take_shares(shared_->collapse_taken, kParts, 1,
-                [&](std::size_t part, std::size_t) { collapse_part(arrays, static_cast<std::uint32_t>(part), window, table); });
+    take_shares(shared_->collapse_taken, kParts, 1, [&](std::size_t part, std::size_t) {
+        collapse_part(arrays, static_cast<std::uint32_t>(part), window, table);
+    });
 }
 
 void BuildRows::collapse_part(const RowArrays& arrays, std::uint32_t part, Window& window,
@@ -104,7 +105,8 @@ void BuildRows::collapse_part(const RowArrays& arrays, std::uint32_t part, Windo
     std::size_t distinct = 0;
     const auto same = [&](std::uint32_t a, std::uint32_t b) {
         window.use(entries_ + a, sizeof(BuildEntry));
-        if (entries_[a].hash != entries_[b].hash || entries_[a].row.unit != entries_[b].row.unit) return false;
+        if (entries_[a].hash != entries_[b].hash || entries_[a].row.unit != entries_[b].row.unit)
+            return false;
         window.use(halves(a), width_);
         window.use(halves(b), width_);
         return std::memcmp(halves(a), halves(b), width_) == 0;

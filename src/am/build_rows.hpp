@@ -25,9 +25,9 @@ struct RowArrays {
           left_out(arena.carve<std::uint8_t>(rows)),
           next_same(arena.carve<std::uint32_t>(rows)) {}
 
-    float* units;               // of the vectors in graph space
-    std::uint8_t* left_out;     // 1: no row, or one whose vector another row has
-    std::uint32_t* next_same;   // the next heap row with the same vector, or kNoRow
+    float* units;              // of the vectors in graph space
+    std::uint8_t* left_out;    // 1: no row, or one whose vector another row has
+    std::uint32_t* next_same;  // the next heap row with the same vector, or kNoRow
 };
 inline constexpr std::uint32_t kNoRow = 0xffffffff;
 

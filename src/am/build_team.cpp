@@ -20,7 +20,8 @@ std::uint32_t load(std::uint32_t& value) {
 template <typename Done>
 void wait_until(BuildShared* shared, Done done) {
     ConditionVariablePrepareToSleep(&shared->met);
-    while (!done()) ConditionVariableTimedSleep(&shared->met, kPatience, WAIT_EVENT_PARALLEL_CREATE_INDEX_SCAN);
+    while (!done())
+        ConditionVariableTimedSleep(&shared->met, kPatience, WAIT_EVENT_PARALLEL_CREATE_INDEX_SCAN);
     ConditionVariableCancelSleep();
 }
 
@@ -48,8 +49,8 @@ ParallelTableScanDesc make_scan(shm_toc* toc, Relation heap, Snapshot snapshot) 
 // Room for what each worker counts.
 template <typename Usage>
 Usage* make_usage(shm_toc* toc, std::uint64_t key, int workers) {
-    auto* usage = static_cast<Usage*>(
-        shm_toc_allocate(toc, sizeof(Usage) * static_cast<std::size_t>(workers)));
+    auto* usage =
+        static_cast<Usage*>(shm_toc_allocate(toc, sizeof(Usage) * static_cast<std::size_t>(workers)));
     shm_toc_insert(toc, key, usage);
     return usage;
 }

@@ -14,7 +14,7 @@ struct BuildShared {
     // The leader's word, before workers start.
     Oid heap, index;
     bool concurrent;
-    bool logged;        // the index's pages go to the WAL
+    bool logged;         // the index's pages go to the WAL
     std::size_t memory;  // bytes that each process may use
     std::uint64_t expected_rows;
     std::uint32_t extent_rows;
@@ -60,8 +60,8 @@ struct BuildTeam {
     static void meet(void* context);
 };
 
-// What a build's leader does: `fill` sets up what all share; `lead` is called when the workers have started, and
-// scans the heap by `scan` (nullptr: alone).
+// What a build's leader does: `fill` sets up what all share; `lead` is called when the workers have started,
+// and scans the heap by `scan` (nullptr: alone).
 struct BuildWork {
     void (*fill)(BuildShared* shared, void* context);
     void (*lead)(BuildShared* shared, ParallelTableScanDesc scan, void* context);

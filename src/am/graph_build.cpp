@@ -15,7 +15,8 @@ constexpr std::uint64_t kSeed = 42;
 constexpr std::size_t kChunk = 512;       // rows of a share
 constexpr std::size_t kPagesAtOnce = 32;  // pages of a share: one WAL record
 constexpr std::size_t kSampleRows = 10000;
-constexpr std::size_t kSampleBytes = 1 << 24;
+constexpr std::size_t kSampleBytes = 1 << 23;
+constexpr std::size_t kTileBytes = 1 << 23;  // of a leaf's or the leaders' vectors in 8 bits
 constexpr std::uint64_t kNothingNear = 0xffffffffffffffff;
 
 BulkParams params_for(const IndexShape& shape) {
@@ -23,6 +24,10 @@ BulkParams params_for(const IndexShape& shape) {
     params.degree = shape.layout.degree;
     params.alpha = shape.alpha;
     params.candidates = std::max(params.candidates, params.degree);
+    // Of very wide vectors fewer are compared at once.
+    const std::size_t fit = std::max<std::size_t>(kTileBytes / shape.layout.padded, 256);
+    params.leaf_size = std::min(params.leaf_size, fit);
+    params.most_cells = std::min(params.most_cells, fit);
     return params;
 }
 
@@ -35,7 +40,7 @@ VectorArray halves_like(const NodeLayout& layout, std::size_t count) {
 struct Arrays {
     Arrays(Arena& arena, const NodeLayout& layout, std::size_t count)
         : rows(arena, count),
-          floats(arena.carve<float>(geometry_floats(layout.padded, kMaxCentroids))),
+          floats(arena.carve<float>(geometry_floats(layout.padded, kDefaultCentroids))),
           codes(arena.carve<std::uint8_t>(count * layout.code_bytes())),
           factors(arena.carve<CodeFactors>(count)),
           postings(arena.carve<std::uint32_t>(count)),
@@ -94,7 +99,6 @@ class Builder {
         write_all(graph);
         team_.meet();
         if (team_.leads()) publish(graph);
-        rows_.close();
         return shared_->distinct;
     }
 
@@ -105,8 +109,9 @@ class Builder {
         rows_.map();
         Mapping& mapping = rows_.mapping();
         if (mapping.bytes() > shared_->memory)
-            window_.watch(mapping.data(), mapping.bytes(), shared_->memory,
-                          [](void* m) { static_cast<Mapping*>(m)->let_go(); }, &mapping);
+            window_.watch(
+                mapping.data(), mapping.bytes(), shared_->memory,
+                [](void* m) { static_cast<Mapping*>(m)->let_go(); }, &mapping);
         return rows_.arena();
     }
 
@@ -139,7 +144,7 @@ class Builder {
 
     void draw_sample(RowStore& sample) {
         const std::size_t width = stored_bytes(OwnFormat::kF16, layout_.padded);
-        const std::size_t wanted = std::clamp<std::size_t>(kSampleBytes / width, 256, kSampleRows);
+        const std::size_t wanted = std::clamp<std::size_t>(kSampleBytes / width, 1, kSampleRows);
         const std::size_t step = std::max<std::size_t>(rows_.count() / wanted, 1);
         for (std::size_t at = 0; at < rows_.count(); at += step) {
             std::size_t row = at;
@@ -153,8 +158,12 @@ class Builder {
     }
 
     void set_book() {
-        book_ = {layout_.padded, layout_.code_dims, layout_.bits, shared_->centroid_count,
-                 arrays_.floats + 2 * layout_.padded, shared_->rescale_unit};
+        book_ = {layout_.padded,
+                 layout_.code_dims,
+                 layout_.bits,
+                 shared_->centroid_count,
+                 arrays_.floats + 2 * layout_.padded,
+                 shared_->rescale_unit};
     }
 
     // Lifts every row and takes it relative to the mean.
@@ -173,7 +182,8 @@ class Builder {
                 load_vector({rows_.halves(row), entry.unit, OwnFormat::kF16}, layout_.padded, z_.data());
                 space_.lift(z_.data(), entry.norm_squared, shared_->max_norm_squared, direction);
                 for (std::size_t d = 0; d < layout_.padded; ++d) z_[d] -= mean[d];
-                const float unit = store_vector(OwnFormat::kF16, z_.data(), layout_.padded, rows_.halves(row));
+                const float unit =
+                    store_vector(OwnFormat::kF16, z_.data(), layout_.padded, rows_.halves(row));
                 entry.error += space_.storage_error(z_.data(), {rows_.halves(row), unit, OwnFormat::kF16});
                 arrays_.rows.units[row] = unit;
             }
@@ -226,7 +236,8 @@ class Builder {
             for (std::size_t row = first; row < first + count; ++row) {
                 load_vector(vectors[row], layout_.padded, z_.data());
                 if (layout_.own_format != OwnFormat::kF16) {
-                    const float unit = store_vector(layout_.own_format, z_.data(), layout_.padded, stored.data());
+                    const float unit =
+                        store_vector(layout_.own_format, z_.data(), layout_.padded, stored.data());
                     load_vector({stored.data(), unit, layout_.own_format}, layout_.padded, z_.data());
                 }
                 const std::uint8_t c = nearest_centroid(book_, z_.data());
@@ -249,17 +260,18 @@ class Builder {
         if (team_.leads()) enter_phase(BuildPhase::kWrite, rows);
         if (writing_ == Writing::kLiveIndex) return write_live(graph);
         PageWriter writer(index_, shared_->logged);
-        take_shares(shared_->write_taken, rows, per_page * kPagesAtOnce, [&](std::size_t first, std::size_t count) {
-            if (team_.leads()) show_done(first);
-            for (std::size_t at = first; at < first + count; at += per_page) {
-                CHECK_FOR_INTERRUPTS();
-                const std::size_t some = std::min(per_page, first + count - at);
-                writer.write(block_of(meta_.shape, arrays_.ids[at]), PageKind::kNode, [&](Page page) {
-                    set_used(page, node_page_bytes(meta_.shape));
-                    for (std::size_t row = at; row < at + some; ++row) fill_node(graph, page, row);
-                });
-            }
-        });
+        take_shares(
+            shared_->write_taken, rows, per_page * kPagesAtOnce, [&](std::size_t first, std::size_t count) {
+                if (team_.leads()) show_done(first);
+                for (std::size_t at = first; at < first + count; at += per_page) {
+                    CHECK_FOR_INTERRUPTS();
+                    const std::size_t some = std::min(per_page, first + count - at);
+                    writer.write(block_of(meta_.shape, arrays_.ids[at]), PageKind::kNode, [&](Page page) {
+                        set_used(page, node_page_bytes(meta_.shape));
+                        for (std::size_t row = at; row < at + some; ++row) fill_node(graph, page, row);
+                    });
+                }
+            });
         writer.finish();
     }
 
@@ -283,7 +295,8 @@ class Builder {
         window_.use(level.list_data + row * level.stride, level.stride);
         for (const Neighbor& n : edges) {
             __builtin_prefetch(arrays_.factors + n.id);
-            for (std::size_t at = 0; at < bytes; at += 64) __builtin_prefetch(arrays_.codes + n.id * bytes + at);
+            for (std::size_t at = 0; at < bytes; at += 64)
+                __builtin_prefetch(arrays_.codes + n.id * bytes + at);
         }
         const Node node = node_in(meta_.shape, page, slot_of(meta_.shape, arrays_.ids[row]));
         node.header() = make_header(graph, row);
@@ -400,12 +413,13 @@ std::size_t build_bytes(const IndexShape& shape, std::size_t rows) {
            arena_bytes(shape, rows, &memory);
 }
 
-// The leaders' tile, a leaf's tile and lists, a splitter's; the sample, in the leader.
 std::size_t scratch_bytes(const IndexShape& shape) {
     const std::size_t padded = shape.layout.padded;
     const BulkParams params = params_for(shape);
-    const std::size_t sample = std::clamp<std::size_t>(kSampleRows * 2 * padded, 0, kSampleBytes);
-    return 2 * (kMostCells + params.leaf_size) * padded + params.leaf_size * 256 + 4 * sample + (1 << 20);
+    const std::size_t tiles = 2 * (params.most_cells + params.leaf_size) * padded + params.leaf_size * 512;
+    const std::size_t sample = std::min(kSampleRows * padded * sizeof(f16), kSampleBytes);
+    const std::size_t training = sample + training_bytes(padded);
+    return std::max(tiles, training) + (std::size_t{1} << 20);
 }
 
 std::size_t build_graph(const GraphBuild& build) {

@@ -24,7 +24,7 @@ std::size_t scratch_bytes(const IndexShape& shape);
 
 struct GraphBuild {
     Relation index;
-    BuildRows& rows;  // loaded by all processes; closed at the end
+    BuildRows& rows;  // loaded by all processes, and mapped by this; the caller closes them
     BuildTeam& team;
     Writing writing;
     PendingRun merged;  // what leaves the pending area by the change that leads to the graph

@@ -55,8 +55,7 @@ template <typename Rows>
 void load_pending(Relation index, const Meta& meta, Load& load, Rows& rows) {
     const NodeLayout& layout = meta.shape.layout;
     void* apart = palloc(stored_bytes(OwnFormat::kF16, layout.padded));
-    for (BlockNumber block = meta.pending_head;
-         block != InvalidBlockNumber && load.rows < load.capacity;) {
+    for (BlockNumber block = meta.pending_head; block != InvalidBlockNumber && load.rows < load.capacity;) {
         CHECK_FOR_INTERRUPTS();
         bool open = false, wanted = false;
         const BlockNumber next = with_read(index, block, [&](Page page) {
@@ -189,6 +188,7 @@ bool build_first_graph(Relation index, const Meta& before, std::uint32_t last_se
     load_pending(index, meta, load, *rows);
     rows->flush();
     build_graph({index, *rows, team, Writing::kLiveIndex, load.run});
+    rows->close();
     free_chain(index, meta.pending_head, load.run.last);
     merged += static_cast<double>(load.rows);
     return true;

@@ -14,17 +14,10 @@ void report(void*, Phase phase, std::size_t done, std::size_t total) {
 }
 
 constexpr const char* kPhaseNames[] = {
-    "initializing",
-    "loading rows",
-    "training codes",
-    "partitioning",
-    "building skeleton",
-    "comparing within leaves",
-    "pruning edges",
-    "adding reverse edges",
-    "connecting",
-    "encoding",
-    "writing nodes",
+    "initializing",  "loading rows",         "training codes",
+    "partitioning",  "building skeleton",    "comparing within leaves",
+    "pruning edges", "adding reverse edges", "connecting",
+    "encoding",      "writing nodes",
 };
 static_assert(lengthof(kPhaseNames) == static_cast<std::size_t>(BuildPhase::kWrite));
 

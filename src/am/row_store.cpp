@@ -3,7 +3,6 @@
 
 #include <bit>
 
-
 namespace vecidx {
 
 // FNV-1a over 8-byte words, finished by a multiply (vectors are a multiple of 32 bytes long).

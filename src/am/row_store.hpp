@@ -1,5 +1,5 @@
-// The rows of a merged batch, and the sample that a build trains on, in memory: vectors in halves, addressed by
-// row number, and what goes with them.
+// The rows of a merged batch, and the sample that a build trains on, in memory: vectors in halves, addressed
+// by row number, and what goes with them.
 #pragma once
 
 #include <memory_resource>

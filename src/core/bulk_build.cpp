@@ -88,7 +88,7 @@ void BulkBuild::choose_leaders(const Level& level, const VectorArray& from, cons
     const std::size_t rows = level.rows();
     const BulkParams& p = level.params;
     const bool one_cell = rows <= p.leaf_size;
-    const std::size_t count = one_cell ? 1 : leader_count(rows, p.fan_out, p.leaf_size);
+    const std::size_t count = one_cell ? 1 : leader_count(rows, p.fan_out, p.leaf_size, p.most_cells);
     if (team_.leads()) {
         level.state->cells = static_cast<std::uint32_t>(count);
         level.state->fan_out = static_cast<std::uint32_t>(one_cell ? 1 : p.fan_out);

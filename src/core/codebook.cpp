@@ -30,7 +30,11 @@ class Sample {
 }  // namespace
 
 std::size_t default_centroid_count(std::size_t rows) {
-    return std::clamp<std::size_t>(std::bit_ceil(rows / 256 + 1), 1, 64);
+    return std::clamp<std::size_t>(std::bit_ceil(rows / 256 + 1), 1, kDefaultCentroids);
+}
+
+std::size_t training_bytes(std::size_t padded) {
+    return (kSamplePerCentroid + 2) * kDefaultCentroids * padded * sizeof(float);
 }
 
 void sample_mean(const VectorArray& vectors, Random& random, std::pmr::memory_resource* memory, float* mean) {

@@ -13,8 +13,8 @@ constexpr std::size_t kRowBlock = 8;
 
 }  // namespace
 
-std::size_t leader_count(std::size_t rows, std::size_t fan_out, std::size_t leaf_size) {
-    return std::clamp(2 * rows * fan_out / leaf_size, 2 * fan_out, std::min(kMostCells, rows));
+std::size_t leader_count(std::size_t rows, std::size_t fan_out, std::size_t leaf_size, std::size_t most) {
+    return std::clamp(2 * rows * fan_out / leaf_size, 2 * fan_out, std::min(most, rows));
 }
 
 void Leaders::assign(const VectorArray& vectors, std::span<const std::uint32_t> rows, std::size_t fan_out,
@@ -38,7 +38,7 @@ void CellSplitter::part(const VectorArray& vectors, std::span<std::uint32_t> mem
                         Random& random, std::pmr::vector<std::size_t>& ends) {
     std::pmr::vector<std::uint32_t> rows(members.begin(), members.end(), memory_);
     for (std::uint32_t& row : rows) row >>= shift;
-    const std::size_t count = leader_count(rows.size(), 1, leaf_size_);
+    const std::size_t count = leader_count(rows.size(), 1, leaf_size_, leaf_size_);
     chosen_ = rows;
     random.sample_front(chosen_, count);
     leaders_.set(vectors, std::span(chosen_).first(count));

@@ -1,10 +1,10 @@
 // Temporary files and their mappings. See temp_file.hpp.
 #include "pg/temp_file.hpp"
 
-#include <cerrno>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <cerrno>
 
 namespace vecidx {
 namespace {
@@ -28,7 +28,8 @@ void TempFile::open(const char* path) {
 
 void TempFile::write(const void* data, std::size_t bytes, std::size_t offset) {
     errno = 0;
-    if (write_file(file_, data, bytes, static_cast<off_t>(offset)) == static_cast<std::int64_t>(bytes)) return;
+    if (write_file(file_, data, bytes, static_cast<off_t>(offset)) == static_cast<std::int64_t>(bytes))
+        return;
     if (errno == 0) errno = ENOSPC;
     report_failure("write to", path());
 }
@@ -39,7 +40,8 @@ void TempFile::allocate(std::size_t bytes) {
                 errmsg("temporary file size exceeds temp_file_limit (%dkB)", temp_file_limit),
                 errdetail("Building the index takes a temporary file of %zu kB.", bytes / 1024));
     int result;
-    while ((result = posix_fallocate(descriptor(), 0, static_cast<off_t>(bytes))) == EINTR) CHECK_FOR_INTERRUPTS();
+    while ((result = posix_fallocate(descriptor(), 0, static_cast<off_t>(bytes))) == EINTR)
+        CHECK_FOR_INTERRUPTS();
     errno = result;
     if (result != 0) report_failure("extend", path());
 }
@@ -57,7 +59,8 @@ void Mapping::map(std::span<const Part> parts) {
     for (const Part& part : parts) bytes_ += part.bytes;
     void* room = mmap(nullptr, bytes_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (room == MAP_FAILED)
-        ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("could not reserve %zu bytes of address space", bytes_));
+        ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY),
+                errmsg("could not reserve %zu bytes of address space", bytes_));
     data_ = static_cast<std::byte*>(room);
     at_reset_.func = [](void* self) { static_cast<Mapping*>(self)->unmap(); };
     at_reset_.arg = this;
