@@ -2,8 +2,8 @@
 // them at the same places, wherever each has the block mapped. Without a block it only adds up sizes.
 //
 // A Window bounds how much of a block is resident in a worker: where the block is a mapped file that is
-// larger than the memory allowed, users say what they touch, and when that adds up to the limit everything is
-// let go (the file keeps it) and comes back page by page.
+// larger than the memory allowed, users say what they touch, and when that adds up to the limit, pages that
+// were not used lately are let go (the file keeps them).
 #pragma once
 
 #include <algorithm>
@@ -38,47 +38,99 @@ class Arena {
 
 class Window {
   public:
-    // What a page fault may bring in at once (Linux: fault_around_bytes).
-    static constexpr std::size_t kGranule = 1 << 16;
+    // What the machine brings in at once: a page where it is written first, else the pages around it
+    // (Linux: fault_around_bytes), by address.
+    static constexpr std::size_t kPage = 1 << 12;
+    static constexpr std::size_t kAround = 1 << 16;
 
-    explicit Window(std::pmr::memory_resource* memory) : touched_(memory) {}
+    explicit Window(std::pmr::memory_resource* memory) : state_(memory) {}
 
-    // Watches a block; `let_go(context)` makes none of it resident. `limit` in bytes; without a call of this,
-    // there is no limit.
-    void watch(const void* block, std::size_t bytes, std::size_t limit, void (*let_go)(void*),
-               void* context) {
-        block_ = static_cast<const std::byte*>(block);
-        touched_.assign(ceil_div(bytes, kGranule), 0);
-        most_ = ceil_div(limit, kGranule);
+    // Watches a block; `let_go(context, offset, bytes)` makes a part of it, of whole pages, not resident.
+    // `limit` in bytes; without a call of this, there is no limit.
+    void watch(const void* block, std::size_t bytes, std::size_t limit,
+               void (*let_go)(void* context, std::size_t offset, std::size_t bytes), void* context) {
+        before_ = reinterpret_cast<std::uintptr_t>(block) % kAround;
+        block_ = static_cast<const std::byte*>(block) - before_;
+        state_.assign(round_up(bytes + before_, kAround) / kPage, kOut);
+        most_ = std::max(limit, 2 * kAround) / kPage;
         let_go_ = let_go;
         context_ = context;
     }
 
-    // Says that these bytes are about to be used. Memory outside of the block does not matter.
+    // Whether there is a limit.
+    bool is_limited() const { return let_go_ != nullptr; }
+
+    // Says that these bytes are about to be read, or, as far as they are not resident yet, only written.
+    // Memory outside of the block does not matter.
     void use(const void* first, std::size_t bytes) {
-        if (let_go_ != nullptr)
-            note(static_cast<std::size_t>(static_cast<const std::byte*>(first) - block_), bytes);
+        if (let_go_ != nullptr) note(first, bytes, kAround);
+    }
+    void use_to_write(const void* first, std::size_t bytes) {
+        if (let_go_ != nullptr) note(first, bytes, kPage);
     }
 
   private:
-    void note(std::size_t offset, std::size_t bytes) {
-        if (bytes == 0) return;
-        const std::size_t end = std::min(ceil_div(offset + bytes, kGranule), touched_.size());
-        for (std::size_t g = offset / kGranule; g < end; ++g) {
-            count_ += 1 - touched_[g];
-            touched_[g] = 1;
+    enum State : std::uint8_t { kOut, kOld, kRecent };
+
+    void note(const void* first, std::size_t bytes, std::size_t unit) {
+        const auto offset = static_cast<std::size_t>(static_cast<const std::byte*>(first) - block_);
+        if (bytes == 0 || offset / kPage >= state_.size()) return;
+        const std::size_t begin = offset / kPage,
+                          end = std::min((offset + bytes - 1) / kPage + 1, state_.size());
+        for (std::size_t page = begin; page < end; ++page) {
+            if (state_[page] == kOut) bring_in(page, unit);
+            state_[page] = kRecent;
         }
-        if (count_ < most_) return;
-        let_go_(context_);
-        std::fill(touched_.begin(), touched_.end(), std::uint8_t{0});
-        count_ = 0;
+    }
+
+    void bring_in(std::size_t page, std::size_t unit) {
+        const std::size_t pages = unit / kPage, first = page / pages * pages;
+        if (resident_ + pages > most_) make_room();
+        for (std::size_t i = first; i < first + pages; ++i) {
+            if (state_[i] != kOut) continue;
+            state_[i] = kOld;
+            ++resident_;
+        }
+    }
+
+    // Second chance (Corbato 1968): what was not used since the hand's last round is let go.
+    void make_room() {
+        const std::size_t enough = most_ - most_ / 4;
+        std::size_t run = 0;  // pages to let go that end at the hand
+        while (resident_ > enough) {
+            if (state_[hand_] == kOld) {
+                state_[hand_] = kOut;
+                --resident_;
+                ++run;
+            } else {
+                let_run_go(run);
+                run = 0;
+                if (state_[hand_] == kRecent) state_[hand_] = kOld;
+            }
+            if (++hand_ < state_.size()) continue;
+            let_run_go(run);
+            run = 0;
+            hand_ = 0;
+        }
+        let_run_go(run);
+    }
+
+    // Lets the `run` pages before the hand go.
+    void let_run_go(std::size_t run) {
+        if (run == 0) return;
+        const std::size_t first = (hand_ - run) * kPage;
+        const std::size_t skipped =
+            first < before_ ? before_ - first : 0;  // of the block's first, partial page
+        if (run * kPage > skipped) let_go_(context_, first + skipped - before_, run * kPage - skipped);
     }
 
     const std::byte* block_ = nullptr;
-    std::pmr::vector<std::uint8_t> touched_;
-    std::size_t count_ = 0;
+    std::size_t before_ = 0;
+    std::pmr::vector<std::uint8_t> state_;  // of each page
+    std::size_t resident_ = 0;
     std::size_t most_ = 0;
-    void (*let_go_)(void*) = nullptr;
+    std::size_t hand_ = 0;
+    void (*let_go_)(void*, std::size_t, std::size_t) = nullptr;
     void* context_ = nullptr;
 };
 

@@ -64,7 +64,7 @@ struct Level {
           members(arena.carve<std::uint32_t>(rows * p.fan_out)),
           cell_end(arena.carve<std::uint32_t>(kMostCells + 1)),
           home_end(arena.carve<std::uint32_t>(kMostCells + 1)),
-          by_size(arena.carve<std::uint32_t>(kMostCells)),
+          turn(arena.carve<std::uint32_t>(kMostCells)),
           list_data(arena.carve<std::byte>(rows * stride)),
           sizes(arena.carve<std::uint16_t>(rows)),
           pinned(arena.carve<std::uint16_t>(rows)),
@@ -116,7 +116,7 @@ struct Level {
     std::uint32_t* members;  // of cell 0, of cell 1, ...
     std::uint32_t* cell_end;
     std::uint32_t* home_end;  // level 0: rows whose first choice is the cell are those before this
-    std::uint32_t* by_size;   // cells, the largest first
+    std::uint32_t* turn;  // cells in the order in which they are done: near ones together, large ones first
     std::byte* list_data;
     std::uint16_t* sizes;
     std::uint16_t* pinned;        // edges of a row, the first ones, that stay

@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "vecidx/build_level.hpp"
+#include "vecidx/gather.hpp"
 #include "vecidx/progress.hpp"
 #include "vecidx/random.hpp"
 #include "vecidx/team.hpp"
@@ -80,6 +81,7 @@ class BulkBuild {
     void prune(std::size_t depth);
     void add_reverse_edges(std::size_t depth);
     void connect(std::size_t depth);
+    std::size_t share_of(std::size_t total, std::size_t usual) const;
     Phase shown(std::size_t depth, Phase phase) const { return depth == 0 ? phase : Phase::kSkeleton; }
     const Level* skeleton_of(std::size_t depth) const {
         return levels_[depth].is_small() ? nullptr : &levels_[depth + 1];
@@ -91,7 +93,8 @@ class BulkBuild {
     std::pmr::memory_resource* memory_;
     const Progress& progress_;
     std::pmr::vector<Level> levels_;
-    std::pmr::vector<std::uint32_t> leaders_;
+    std::pmr::vector<std::uint32_t> leaders_;  // in the order of their cells, as numbered in
+    GatheredVectors leader_vectors_;
 };
 
 // A whole build in private memory, by one worker; rows by their number in `vectors`.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "vecidx/build_level.hpp"
+#include "vecidx/gather.hpp"
 #include "vecidx/nearest.hpp"
 #include "vecidx/partition.hpp"
 #include "vecidx/tile.hpp"
@@ -19,10 +20,12 @@ class LeafCandidates {
     LeafCandidates(const Level& level, Window& window, std::pmr::memory_resource* memory)
         : level_(level),
           window_(window),
-          splitter_(level.params.leaf_size, memory),
+          splitter_(level, window, memory),
           cell_(memory),
           members_(memory),
           rows_(memory),
+          vectors_(memory),
+          numbers_(memory),
           tile_(memory),
           nearest_(memory),
           dots_(memory),
@@ -50,6 +53,8 @@ class LeafCandidates {
     std::pmr::vector<std::uint32_t> cell_;
     std::pmr::vector<std::uint32_t> members_;  // of the leaf at hand, those of the skeleton first
     std::pmr::vector<std::uint32_t> rows_;     // theirs
+    GatheredVectors vectors_;
+    std::pmr::vector<std::uint32_t> numbers_;  // of the members in vectors_
     std::size_t skeleton_ = 0;                 // how many members are of the skeleton
     PackedTile tile_;
     NearestInRow nearest_;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "vecidx/build_level.hpp"
+#include "vecidx/gather.hpp"
 #include "vecidx/prune.hpp"
 #include "vecidx/random.hpp"
 #include "vecidx/rank_sort.hpp"
@@ -24,6 +25,7 @@ class Linker {
           skeleton_(skeleton),
           window_(window),
           pruner_(memory),
+          vectors_(memory),
           ids_(memory),
           slots_(memory),
           pins_(memory),
@@ -50,14 +52,15 @@ class Linker {
     void collect_ids(const std::uint32_t* ids, std::size_t count, std::uint32_t row);
     void choose_pins(std::uint32_t row, std::span<const Neighbor> near);
     void start_seen(std::span<const Neighbor> list);
-    void touch_vectors();
+    std::span<Neighbor> measure_ids(std::size_t most);
     void keep(std::uint32_t row, std::size_t pins);
 
     const Level& level_;
     const Level* skeleton_;
     Window& window_;
     Pruner pruner_;
-    std::pmr::vector<std::uint32_t> ids_;    // candidates of the row at hand
+    GatheredVectors vectors_;
+    std::pmr::vector<std::uint32_t> ids_;    // the row at hand, then its candidates
     std::pmr::vector<std::uint32_t> slots_;  // a copy of its leaf slots
     std::pmr::vector<Neighbor> pins_;
     std::pmr::vector<Neighbor> merged_;

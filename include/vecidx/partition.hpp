@@ -8,6 +8,8 @@
 #include <span>
 #include <vector>
 
+#include "vecidx/build_level.hpp"
+#include "vecidx/gather.hpp"
 #include "vecidx/nearest.hpp"
 #include "vecidx/random.hpp"
 #include "vecidx/tile.hpp"
@@ -16,6 +18,11 @@ namespace vecidx {
 
 // Leaders that `rows` rows are split by, so that cells are half a leaf on average, but at most `most`.
 std::size_t leader_count(std::size_t rows, std::size_t fan_out, std::size_t leaf_size, std::size_t most);
+
+// Sorts leaders so that near ones come near each other, by cutting them in half again and again between two
+// that are far apart: cells are numbered in this order.
+void put_near_together(const VectorArray& vectors, std::span<std::uint32_t> leaders,
+                       std::pmr::memory_resource* memory);
 
 class Leaders {
   public:
@@ -38,48 +45,54 @@ class Leaders {
     std::pmr::vector<std::int32_t> dots_;
 };
 
-// Splits cells into leaves of at most `leaf_size` members.
+// Splits cells of a level into leaves of at most `leaf_size` members.
 class CellSplitter {
   public:
-    CellSplitter(std::size_t leaf_size, std::pmr::memory_resource* memory)
-        : leaf_size_(leaf_size), leaders_(memory), chosen_(memory), choices_(memory), memory_(memory) {}
+    CellSplitter(const Level& level, Window& window, std::pmr::memory_resource* memory)
+        : level_(level),
+          window_(window),
+          leaders_(memory),
+          chosen_(memory),
+          vectors_(memory),
+          choices_(memory),
+          memory_(memory) {}
 
-    // Calls leaf(members) for each leaf. A member's row is member >> shift. The order of members changes.
+    // Calls leaf(members) for each leaf. The order of members changes.
     template <typename Fn>
-    void split(const VectorArray& vectors, std::span<std::uint32_t> members, unsigned shift, Random& random,
-               Fn leaf) {
-        split_at(vectors, members, shift, random, leaf, 0);
+    void split(std::span<std::uint32_t> members, Random& random, Fn leaf) {
+        split_at(members, random, leaf, 0);
     }
 
   private:
     static constexpr int kDeepest = 8;
 
     template <typename Fn>
-    void split_at(const VectorArray& vectors, std::span<std::uint32_t> members, unsigned shift,
-                  Random& random, Fn& leaf, int depth) {
-        if (members.size() <= leaf_size_) return leaf(members);
+    void split_at(std::span<std::uint32_t> members, Random& random, Fn& leaf, int depth) {
+        const std::size_t most = level_.params.leaf_size;
+        if (members.size() <= most) return leaf(members);
         if (depth == kDeepest) {  // leaders do not separate it
-            for (std::size_t at = 0; at < members.size(); at += leaf_size_)
-                leaf(members.subspan(at, std::min(leaf_size_, members.size() - at)));
+            for (std::size_t at = 0; at < members.size(); at += most)
+                leaf(members.subspan(at, std::min(most, members.size() - at)));
             return;
         }
         std::pmr::vector<std::size_t> ends(memory_);
-        part(vectors, members, shift, random, ends);
+        part(members, random, ends);
         std::size_t first = 0;
         for (const std::size_t end : ends) {
-            if (end > first)
-                split_at(vectors, members.subspan(first, end - first), shift, random, leaf, depth + 1);
+            if (end > first) split_at(members.subspan(first, end - first), random, leaf, depth + 1);
             first = end;
         }
     }
 
     // Sorts members by their nearest of some leaders; `ends` says where each leader's end.
-    void part(const VectorArray& vectors, std::span<std::uint32_t> members, unsigned shift, Random& random,
-              std::pmr::vector<std::size_t>& ends);
+    void part(std::span<std::uint32_t> members, Random& random, std::pmr::vector<std::size_t>& ends);
+    void assign(std::span<const std::uint32_t> rows);
 
-    std::size_t leaf_size_;
+    const Level& level_;
+    Window& window_;
     Leaders leaders_;
     std::pmr::vector<std::uint32_t> chosen_;
+    GatheredVectors vectors_;
     std::pmr::vector<std::uint16_t> choices_;
     std::pmr::memory_resource* memory_;
 };

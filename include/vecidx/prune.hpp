@@ -28,11 +28,12 @@ class Pruner {
           kept_norms_(memory),
           kept_(memory) {}
 
-    // Measures the candidates of the vector at row x (without x, without repetition) in the frame of x, and
-    // returns the nearest `most` of them, nearest first. The caller may strike some of them out by setting
-    // their id to kNoNode. Valid until the next call.
-    std::span<Neighbor> measure(const VectorArray& vectors, std::uint32_t x,
-                                std::span<const std::uint32_t> candidates, std::size_t most);
+    // Measures candidates, `vectors` but for the first, which is the vector that they are candidates of, in
+    // the frame of that one, and returns the nearest `most` of them, nearest first. ids[i] is the candidate
+    // at vectors[i]. The caller may strike some of them out by setting their id to kNoNode. Valid until the
+    // next call.
+    std::span<Neighbor> measure(const VectorArray& vectors, std::span<const std::uint32_t> ids,
+                                std::size_t most);
 
     // Prunes what was measured. Returns what is kept, nearest first; valid until the next call.
     std::span<const Neighbor> prune(const PruneParams& params);

@@ -12,6 +12,7 @@ namespace vecidx {
 
 struct Team {
     unsigned worker = 0;  // 0 leads
+    unsigned size = 1;
     void (*wait)(void* context) = nullptr;
     void* context = nullptr;
 

@@ -16,6 +16,8 @@ namespace vecidx {
 namespace {
 
 constexpr std::size_t kLeastMemory = std::size_t{8} << 20;  // of mapped memory, a process
+// With less than this part of what the whole build would like, a process does more harm to itself than good.
+constexpr std::size_t kLeastPart = 8;
 constexpr std::uint64_t kReportEvery = 1024;
 constexpr std::size_t kFewRows = 10000;  // are built in no time
 
@@ -122,6 +124,11 @@ void lead(BuildShared* shared, ParallelTableScanDesc scan, void* context) {
     build->unindexed = shared->unindexed;
 }
 
+// Of maintenance_work_mem, for each process.
+std::size_t memory_each(int workers) {
+    return static_cast<std::size_t>(maintenance_work_mem) * 1024 / (static_cast<std::size_t>(workers) + 1);
+}
+
 // Says before the work what too little memory will cost. Times are those of one core of a current server.
 void forecast(Relation index, const IndexShape& shape, std::size_t rows, int processes) {
     const std::size_t memory = static_cast<std::size_t>(maintenance_work_mem) * 1024;
@@ -160,12 +167,12 @@ IndexBuildResult* vamana_build(Relation heap, Relation index, IndexInfo* info) {
     const MemoryContext old = MemoryContextSwitchTo(context);
     create_meta(index, MAIN_FORKNUM, empty_meta(shape));
 
+    const auto expected = static_cast<std::size_t>(std::max(heap->rd_rel->reltuples, 0.0f));
     // Vectors kept apart are written while they are loaded, which is the leader's alone.
     const bool apart = shape.layout.own_place == OwnPlace::kApart;
-    const int workers = apart ? 0 : plan_build_workers(heap, index, info);
-    const auto expected = static_cast<std::size_t>(std::max(heap->rd_rel->reltuples, 0.0f));
-    const auto processes = static_cast<std::size_t>(workers) + 1;
-    const std::size_t all = static_cast<std::size_t>(maintenance_work_mem) * 1024 / processes;
+    int workers = apart ? 0 : plan_build_workers(heap, index, info);
+    while (workers > 0 && memory_each(workers) < build_bytes(shape, expected) / kLeastPart) --workers;
+    const std::size_t all = memory_each(workers);
     const std::size_t fixed = scratch_bytes(shape);
     forecast(index, shape, expected, workers + 1);
     Build build{heap, index, info->ii_Concurrent, all > fixed + kLeastMemory ? all - fixed : kLeastMemory,

@@ -54,7 +54,8 @@ struct BuildTeam {
     BuildShared* shared;
     Team team;
 
-    BuildTeam(BuildShared* s, unsigned worker) : shared(s), team{worker, meet, this} {}
+    // Once `shared->team` is known.
+    BuildTeam(BuildShared* s, unsigned worker) : shared(s), team{worker, s->team, meet, this} {}
 
   private:
     static void meet(void* context);

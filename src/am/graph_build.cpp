@@ -17,6 +17,7 @@ constexpr std::size_t kPagesAtOnce = 32;  // pages of a share: one WAL record
 constexpr std::size_t kSampleRows = 10000;
 constexpr std::size_t kSampleBytes = 1 << 23;
 constexpr std::size_t kTileBytes = 1 << 23;  // of a leaf's or the leaders' vectors in 8 bits
+constexpr std::size_t kSmallColumns = 24;    // bytes a row of arrays that stay resident
 constexpr std::uint64_t kNothingNear = 0xffffffffffffffff;
 
 BulkParams params_for(const IndexShape& shape) {
@@ -109,10 +110,14 @@ class Builder {
         rows_.map();
         Mapping& mapping = rows_.mapping();
         if (mapping.bytes() > shared_->memory)
-            window_.watch(
-                mapping.data(), mapping.bytes(), shared_->memory,
-                [](void* m) { static_cast<Mapping*>(m)->let_go(); }, &mapping);
+            window_.watch(mapping.data(), mapping.bytes(),
+                          shared_->memory - std::min(shared_->memory, rows_.count() * kSmallColumns), let_go,
+                          &mapping);
         return rows_.arena();
+    }
+
+    static void let_go(void* mapping, std::size_t offset, std::size_t bytes) {
+        static_cast<Mapping*>(mapping)->let_go(offset, bytes);
     }
 
     // Mean, largest norm, centroids, from a sample of the rows.
@@ -303,7 +308,11 @@ class Builder {
         node.header().degree = static_cast<std::uint16_t>(edges.size());
         node.set_own_factors(arrays_.factors[row]);
         std::memcpy(node.own_code(), arrays_.codes + row * bytes, bytes);
-        if (layout_.own_place == OwnPlace::kInline) store_own(node, graph.vectors()[row]);
+        if (layout_.own_place == OwnPlace::kInline) {
+            const StoredVector own = graph.vectors()[row];
+            window_.use(own.data, stored_bytes(own.format, layout_.padded));
+            store_own(node, own);
+        }
         for (std::size_t lane = 0; lane < edges.size(); ++lane) {
             const std::uint32_t to = edges[lane].id;
             window_.use(arrays_.codes + to * bytes, bytes);

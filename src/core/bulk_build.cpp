@@ -12,7 +12,10 @@ namespace {
 
 constexpr std::size_t kChunk = 512;  // rows of a share, where a row is little work
 constexpr std::size_t kPruneChunk = 128;
-constexpr std::size_t kMedoidSample = 2048;
+constexpr std::size_t kMedoidSample = 1024;
+constexpr std::size_t kLargeShares = 8;  // of a worker, where shares are large
+constexpr std::size_t kCellShares = 256;
+constexpr std::size_t kLargeCell = 4;  // leaves in a cell that is not to be left for the end
 
 enum Share { kAssign, kPlace, kGather, kLeaf, kPrune, kSend, kTake, kTree };
 
@@ -34,18 +37,23 @@ std::pmr::vector<Level> carve_levels(Arena& arena, std::size_t rows, VectorArray
 }
 
 // Of a sample of rows, the one nearest to their mean.
-std::uint32_t central_row(const VectorArray& vectors, std::pmr::memory_resource* memory) {
+std::uint32_t central_row(const VectorArray& all, Window& window, std::pmr::memory_resource* memory) {
+    std::pmr::vector<std::uint32_t> rows(memory);
+    for (std::size_t i = 0; i < all.count; i += ceil_div(all.count, kMedoidSample))
+        rows.push_back(static_cast<std::uint32_t>(i));
+    GatheredVectors sample(memory);
+    sample.gather(all, rows, window);
+    const VectorArray& vectors = sample.array();
     std::pmr::vector<float> mean(vectors.padded, 0.0f, memory), row(vectors.padded, 0.0f, memory);
-    const std::size_t step = ceil_div(vectors.count, kMedoidSample);
-    float weight = 1;
-    for (std::size_t i = 0; i < vectors.count; i += step, weight += 1) {
+    for (std::size_t i = 0; i < vectors.count; ++i) {
         load_vector(vectors[i], vectors.padded, row.data());
-        for (std::size_t d = 0; d < vectors.padded; ++d) mean[d] += (row[d] - mean[d]) / weight;
+        const float weight = 1.0f / static_cast<float>(i + 1);
+        for (std::size_t d = 0; d < vectors.padded; ++d) mean[d] += weight * (row[d] - mean[d]);
     }
     Neighbor best{std::numeric_limits<float>::infinity(), 0};
-    for (std::uint32_t i = 0; i < vectors.count; i += static_cast<std::uint32_t>(step))
+    for (std::uint32_t i = 0; i < vectors.count; ++i)
         best = std::min(best, Neighbor{l2_squared(kernels(), mean.data(), vectors[i], vectors.padded), i});
-    return best.id;
+    return rows[best.id];
 }
 
 bool is_out(const std::uint8_t* left_out, std::size_t i) {
@@ -68,7 +76,8 @@ BulkBuild::BulkBuild(const BulkInput& input, const BulkParams& params, Arena& ar
       memory_(memory),
       progress_(progress),
       levels_(carve_levels(arena, input.rows, input.vectors, params, memory)),
-      leaders_(memory) {
+      leaders_(memory),
+      leader_vectors_(memory) {
     if (team_.leads()) {
         for (const Level& level : levels_) std::memset(level.state, 0, sizeof *level.state);
         levels_[0].state->rows = static_cast<std::uint32_t>(input.rows);
@@ -103,6 +112,9 @@ void BulkBuild::choose_leaders(const Level& level, const VectorArray& from, cons
         if (!is_out(left_out, i) && drawn.insert(i)) leaders_.push_back(i);
     }
     std::sort(leaders_.begin(), leaders_.end());
+    leader_vectors_.gather(from, leaders_, window_);
+    std::iota(leaders_.begin(), leaders_.end(), 0u);
+    if (!one_cell) put_near_together(leader_vectors_.array(), leaders_, memory_);
     team_.meet();
 }
 
@@ -111,10 +123,7 @@ void BulkBuild::assign(const Level& level, const VectorArray& from, const std::u
     const std::size_t fan_out = level.state->fan_out;
     const std::size_t bytes = stored_bytes(from.format, from.padded);
     Leaders leaders(memory_);
-    if (!leaders_.empty()) {
-        for (const std::uint32_t i : leaders_) window_.use(from.data + i * bytes, bytes);
-        leaders.set(from, leaders_);
-    }
+    if (!leaders_.empty()) leaders.set(leader_vectors_.array(), leaders_);
     std::pmr::vector<std::uint32_t> rows(memory_);
     std::pmr::vector<std::uint16_t> chosen(kChunk * fan_out, 0, memory_);
     take_shares(level.state->taken[kAssign], from.count, kChunk, [&](std::size_t first, std::size_t count) {
@@ -139,10 +148,11 @@ void BulkBuild::assign(const Level& level, const VectorArray& from, const std::u
 void BulkBuild::lay_out_cells(const Level& level) {
     if (team_.leads()) {
         const std::size_t cells = level.state->cells;
-        std::iota(level.by_size, level.by_size + cells, 0u);
-        std::sort(level.by_size, level.by_size + cells, [&](std::uint32_t a, std::uint32_t b) {
-            return std::pair(level.cell_end[b], a) < std::pair(level.cell_end[a], b);
-        });
+        std::iota(level.turn, level.turn + cells, 0u);
+        const auto large = [&](std::uint32_t cell) {
+            return level.cell_end[cell] / kLargeCell > level.params.leaf_size;
+        };
+        std::stable_partition(level.turn, level.turn + cells, large);
         std::exclusive_scan(level.cell_end, level.cell_end + cells, level.cell_end, 0u);
         std::exclusive_scan(level.home_end, level.home_end + cells, level.home_end, 0u);
     }
@@ -163,13 +173,13 @@ void BulkBuild::place(const Level& level, const VectorArray& from, const std::ui
             std::size_t row = i;
             if (moves) {
                 row = add_shared(level.home_end[cells[0]], 1u);
-                window_.use(level.data + row * bytes, bytes);
+                window_.use_to_write(level.data + row * bytes, bytes);
                 copy_vector(from, i, level, row);
                 level.source[row] = static_cast<std::uint32_t>(i);
             }
             for (std::size_t j = 0; j < fan_out; ++j) {
                 const std::uint32_t at = add_shared(level.cell_end[cells[j]], 1u);
-                window_.use(level.members + at, sizeof(std::uint32_t));
+                window_.use_to_write(level.members + at, sizeof(std::uint32_t));
                 level.members[at] = level.member(row, j);
             }
         }
@@ -188,7 +198,7 @@ void BulkBuild::partition() {
     split(levels_[0], input_.vectors, input_.left_out);
     if (team_.leads() && levels_[0].rows() > 0) {
         const Level& level = levels_[0];
-        level.state->medoid = central_row(level.vectors(), memory_);
+        level.state->medoid = central_row(level.vectors(), window_, memory_);
         window_.use(level.slot, level.rows() * sizeof(std::uint32_t));
         std::fill_n(level.slot, level.rows(), Level::kNoSlot);
     }
@@ -254,6 +264,11 @@ void BulkBuild::make_skeleton(std::size_t depth) {
     link_level(depth + 1);
 }
 
+// Where little memory is to be touched, a worker's shares are large, so that it stays among near rows.
+std::size_t BulkBuild::share_of(std::size_t total, std::size_t usual) const {
+    return window_.is_limited() ? std::max(usual, total / (kLargeShares * team_.size)) : usual;
+}
+
 void BulkBuild::compare_leaves() {
     compare_leaves(0);
 }
@@ -262,9 +277,12 @@ void BulkBuild::compare_leaves(std::size_t depth) {
     const Level& level = levels_[depth];
     LeafCandidates leaves(level, window_, memory_);
     const std::size_t cells = level.state->cells;
-    take_shares(level.state->taken[kLeaf], cells, 1, [&](std::size_t at, std::size_t) {
-        progress_(shown(depth, Phase::kLeaves), at, cells);
-        leaves.compare_cell(level.by_size[at]);
+    const std::size_t chunk = share_of(cells, std::clamp<std::size_t>(cells / kCellShares, 1, 8));
+    take_shares(level.state->taken[kLeaf], cells, chunk, [&](std::size_t first, std::size_t count) {
+        for (std::size_t at = first; at < first + count; ++at) {
+            progress_(shown(depth, Phase::kLeaves), at, cells);
+            leaves.compare_cell(level.turn[at]);
+        }
     });
     team_.meet();
 }
@@ -278,12 +296,13 @@ void BulkBuild::prune(std::size_t depth) {
     }
     team_.meet();
     Linker linker(level, skeleton_of(depth), window_, memory_);
-    take_shares(level.state->taken[kPrune], rows, kPruneChunk, [&](std::size_t first, std::size_t count) {
-        for (std::size_t row = first; row < first + count; ++row) {
-            if (row % 16 == 0) progress_(shown(depth, Phase::kPrune), row, rows);
-            linker.prune_row(static_cast<std::uint32_t>(row));
-        }
-    });
+    take_shares(level.state->taken[kPrune], rows, share_of(rows, kPruneChunk),
+                [&](std::size_t first, std::size_t count) {
+                    for (std::size_t row = first; row < first + count; ++row) {
+                        if (row % 16 == 0) progress_(shown(depth, Phase::kPrune), row, rows);
+                        linker.prune_row(static_cast<std::uint32_t>(row));
+                    }
+                });
     team_.meet();
 }
 
@@ -298,18 +317,20 @@ void BulkBuild::add_reverse_edges(std::size_t depth) {
     }
     team_.meet();
     Linker linker(level, skeleton_of(depth), window_, memory_);
-    take_shares(level.state->taken[kSend], rows, kPruneChunk, [&](std::size_t first, std::size_t count) {
-        progress_(shown(depth, Phase::kReverse), first / 2, rows);
-        for (std::size_t row = first; row < first + count; ++row)
-            linker.send(static_cast<std::uint32_t>(row));
-    });
+    take_shares(level.state->taken[kSend], rows, share_of(rows, kPruneChunk),
+                [&](std::size_t first, std::size_t count) {
+                    progress_(shown(depth, Phase::kReverse), first / 2, rows);
+                    for (std::size_t row = first; row < first + count; ++row)
+                        linker.send(static_cast<std::uint32_t>(row));
+                });
     team_.meet();
-    take_shares(level.state->taken[kTake], rows, kPruneChunk, [&](std::size_t first, std::size_t count) {
-        for (std::size_t row = first; row < first + count; ++row) {
-            if (row % 16 == 0) progress_(shown(depth, Phase::kReverse), (rows + row) / 2, rows);
-            linker.take_incoming(static_cast<std::uint32_t>(row));
-        }
-    });
+    take_shares(level.state->taken[kTake], rows, share_of(rows, kPruneChunk),
+                [&](std::size_t first, std::size_t count) {
+                    for (std::size_t row = first; row < first + count; ++row) {
+                        if (row % 16 == 0) progress_(shown(depth, Phase::kReverse), (rows + row) / 2, rows);
+                        linker.take_incoming(static_cast<std::uint32_t>(row));
+                    }
+                });
     team_.meet();
 }
 

@@ -2,6 +2,7 @@
 #include "vecidx/leaf.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 namespace vecidx {
 namespace {
@@ -16,15 +17,13 @@ void LeafCandidates::compare_cell(std::size_t cell) {
     window_.use(members.data(), members.size_bytes());
     cell_.assign(members.begin(), members.end());
     std::sort(cell_.begin(), cell_.end());
-    const unsigned shift = level_.choice_bits();
     Random random(level_.params.seed + cell);
-    splitter_.split(level_.vectors(), cell_, shift, random,
-                    [this](std::span<const std::uint32_t> leaf) { compare_leaf(leaf); });
+    splitter_.split(cell_, random, [this](std::span<const std::uint32_t> leaf) { compare_leaf(leaf); });
 }
 
 void LeafCandidates::compare_leaf(std::span<const std::uint32_t> members) {
     gather(members);
-    tile_.pack_around_mean(level_.vectors(), rows_);
+    tile_.pack_around_mean(vectors_.array(), numbers_);
     find_nearest();
     turn_around();
     write_slots();
@@ -32,17 +31,18 @@ void LeafCandidates::compare_leaf(std::span<const std::uint32_t> members) {
 
 void LeafCandidates::gather(std::span<const std::uint32_t> members) {
     const unsigned shift = level_.choice_bits();
-    const std::size_t bytes = stored_bytes(level_.format, level_.padded);
-    const auto in_skeleton = [&](std::uint32_t m) { return level_.slot[m >> shift] != Level::kNoSlot; };
+    const auto in_skeleton = [&](std::uint32_t m) {
+        window_.use(level_.slot + (m >> shift), sizeof(std::uint32_t));
+        return level_.slot[m >> shift] != Level::kNoSlot;
+    };
     members_.assign(members.begin(), members.end());
     skeleton_ = static_cast<std::size_t>(
         std::stable_partition(members_.begin(), members_.end(), in_skeleton) - members_.begin());
     rows_.resize(members_.size());
-    for (std::size_t i = 0; i < members_.size(); ++i) {
-        const std::size_t row = rows_[i] = members_[i] >> shift;
-        window_.use(level_.data + row * bytes, bytes);
-        window_.use(level_.list_data + row * level_.stride, level_.stride);
-    }
+    for (std::size_t i = 0; i < members_.size(); ++i) rows_[i] = members_[i] >> shift;
+    vectors_.gather(level_.vectors(), rows_, window_);
+    numbers_.resize(rows_.size());
+    std::iota(numbers_.begin(), numbers_.end(), 0u);
 }
 
 void LeafCandidates::find_nearest() {
@@ -70,7 +70,7 @@ void LeafCandidates::find_nearest() {
 // The skeleton's members of the leaf that are nearest to member i, unless it is of the skeleton itself.
 void LeafCandidates::write_bridges(std::size_t i, const std::int32_t* dots) {
     std::uint32_t* bridges = level_.bridges + rows_[i] * kBridges;
-    window_.use(bridges, kBridges * sizeof(std::uint32_t));
+    window_.use_to_write(bridges, kBridges * sizeof(std::uint32_t));
     std::fill_n(bridges, kBridges, kNoNode);
     if (i < skeleton_) return;
     nearest_.select(dots, tile_.norms(), skeleton_, kBridges, kNoSelf);
@@ -119,7 +119,9 @@ void LeafCandidates::write_slots() {
         for (std::size_t at = 0; at < backward_count_[i]; ++at)
             slot[size++] = rows_[backward_[i * few + at].id];
         std::fill(slot + size, slot + ids, kNoNode);
-        std::memcpy(level_.leaf_slot(rows_[i], members_[i] & choice_mask), slot, ids * sizeof(std::uint32_t));
+        std::byte* place = level_.leaf_slot(rows_[i], members_[i] & choice_mask);
+        window_.use_to_write(place, ids * sizeof(std::uint32_t));
+        std::memcpy(place, slot, ids * sizeof(std::uint32_t));
     }
 }
 

@@ -20,7 +20,7 @@ void Linker::collect_ids(const std::uint32_t* ids, std::size_t count, std::uint3
 
 // The row's candidates, each once: of its leaves and bridges, or, where the level is small, all rows.
 void Linker::collect(std::uint32_t row) {
-    ids_.clear();
+    ids_.assign(1, row);
     if (level_.is_small()) {
         for (std::uint32_t i = 0; i < level_.rows(); ++i)
             if (i != row) ids_.push_back(i);
@@ -34,9 +34,9 @@ void Linker::collect(std::uint32_t row) {
     collect_ids(level_.bridges + row * kBridges, kBridges, row);
 }
 
-void Linker::touch_vectors() {
-    const std::size_t bytes = stored_bytes(level_.format, level_.padded);
-    for (const std::uint32_t id : ids_) window_.use(level_.data + id * bytes, bytes);
+std::span<Neighbor> Linker::measure_ids(std::size_t most) {
+    vectors_.gather(level_.vectors(), ids_, window_);
+    return pruner_.measure(vectors_.array(), ids_, most);
 }
 
 // Chooses the skeleton's edges that stay: those of its tree, and others up to half the degree. Half of those,
@@ -79,9 +79,7 @@ void Linker::start_seen(std::span<const Neighbor> list) {
 std::span<Neighbor> Linker::measure(std::uint32_t row) {
     window_.use(level_.list_data + row * level_.stride, level_.stride);
     collect(row);
-    touch_vectors();
-    const std::size_t most = level_.is_small() ? kAllPairs : level_.params.candidates;
-    return pruner_.measure(level_.vectors(), row, ids_, most);
+    return measure_ids(level_.is_small() ? kAllPairs : level_.params.candidates);
 }
 
 void Linker::prune_row(std::uint32_t row) {
@@ -101,7 +99,7 @@ void Linker::prune_row(std::uint32_t row) {
     else
         level_.parent[row] = row == level_.state->medoid ? row : kNoNode;
     for (const Neighbor& n : level_.edges().of(row)) {
-        window_.use(level_.incoming_end + n.id + 1, sizeof(std::uint64_t));
+        window_.use_to_write(level_.incoming_end + n.id + 1, sizeof(std::uint64_t));
         add_shared(level_.incoming_end[n.id + 1], std::uint64_t{1});
     }
 }
@@ -109,9 +107,9 @@ void Linker::prune_row(std::uint32_t row) {
 void Linker::send(std::uint32_t row) {
     window_.use(level_.list_data + row * level_.stride, level_.stride);
     for (const Neighbor& n : level_.edges().of(row)) {
-        window_.use(level_.incoming_end + n.id + 1, sizeof(std::uint64_t));
+        window_.use_to_write(level_.incoming_end + n.id + 1, sizeof(std::uint64_t));
         Neighbor* place = level_.incoming + add_shared(level_.incoming_end[n.id + 1], std::uint64_t{1});
-        window_.use(place, sizeof(Neighbor));
+        window_.use_to_write(place, sizeof(Neighbor));
         *place = {n.distance, row};
     }
 }
@@ -138,13 +136,12 @@ void Linker::take_incoming(std::uint32_t row) {
     }
     const std::size_t pins = level_.pinned[row];
     kept_.assign(own.begin(), own.begin() + static_cast<std::ptrdiff_t>(pins));
-    ids_.clear();
+    ids_.assign(1, row);
     for (const Neighbor& n : own.subspan(pins)) ids_.push_back(n.id);
     const auto first_incoming = static_cast<std::ptrdiff_t>(ids_.size());
     for (const Neighbor& n : merged_) ids_.push_back(n.id);
     std::sort(ids_.begin() + first_incoming, ids_.end());
-    touch_vectors();
-    pruner_.measure(level_.vectors(), row, ids_, kMostIncoming);
+    measure_ids(kMostIncoming);
     keep(row, pins);
 }
 

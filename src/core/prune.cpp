@@ -2,6 +2,7 @@
 #include "vecidx/prune.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 namespace vecidx {
 namespace {
@@ -13,11 +14,14 @@ constexpr std::int32_t kFarNorm = 1 << 30;
 
 }  // namespace
 
-std::span<Neighbor> Pruner::measure(const VectorArray& vectors, std::uint32_t x,
-                                    std::span<const std::uint32_t> candidates, std::size_t most) {
+std::span<Neighbor> Pruner::measure(const VectorArray& vectors, std::span<const std::uint32_t> ids,
+                                    std::size_t most) {
     center_.resize(vectors.padded);
-    load_vector(vectors[x], vectors.padded, center_.data());
-    tile_.pack_nearest(vectors, candidates, center_.data(), most, candidates_);
+    load_vector(vectors[0], vectors.padded, center_.data());
+    members_.resize(vectors.count - 1);
+    std::iota(members_.begin(), members_.end(), 1u);
+    tile_.pack_nearest(vectors, members_, center_.data(), most, candidates_);
+    for (Neighbor& n : candidates_) n.id = ids[n.id];
     return candidates_;
 }
 

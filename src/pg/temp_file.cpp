@@ -72,10 +72,12 @@ void Mapping::map(std::span<const Part> parts) {
             report_failure("map", part.file->path());
         at += part.bytes;
     }
+    // Else pages come in large folios, of which the whole is mapped when a byte is touched.
+    madvise(data_, bytes_, MADV_RANDOM);
 }
 
-void Mapping::let_go() {
-    madvise(data_, bytes_, MADV_DONTNEED);
+void Mapping::let_go(std::size_t offset, std::size_t bytes) {
+    madvise(data_ + offset, std::min(bytes, bytes_ - offset), MADV_DONTNEED);
 }
 
 void Mapping::unmap() {

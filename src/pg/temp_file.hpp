@@ -48,8 +48,8 @@ class Mapping {
     std::byte* data() const { return data_; }
     std::size_t bytes() const { return bytes_; }
 
-    // Makes nothing of it resident in this process. The files keep everything.
-    void let_go();
+    // Makes whole pages of it not resident in this process. The files keep everything.
+    void let_go(std::size_t offset, std::size_t bytes);
 
     void unmap();
 

@@ -284,7 +284,7 @@ BulkGraph built_by(unsigned workers, const VectorArray& vectors, const BulkParam
     BulkGraph graph(heap());
     const auto work = [&](unsigned worker) {
         Arena arena(block.data());
-        const Team team{worker, Threads::wait, &threads};
+        const Team team{worker, workers, Threads::wait, &threads};
         Window window(heap());
         const Progress progress;
         BulkBuild build({vectors, nullptr, vectors.count}, params, arena, team, window, heap(), progress);
@@ -347,7 +347,8 @@ TEST(BulkBuildTest, AWindowChangesNothing) {
     const Team team;
     Window window(heap());
     window.watch(
-        block.data(), bytes, 8 * Window::kGranule, [](void* n) { ++*static_cast<std::size_t*>(n); }, &times);
+        block.data(), bytes, 8 * Window::kAround,
+        [](void* n, std::size_t, std::size_t) { ++*static_cast<std::size_t*>(n); }, &times);
     const Progress progress;
     BulkBuild build({stored.array(), nullptr, 5000}, {}, arena, team, window, heap(), progress);
     build.partition();
