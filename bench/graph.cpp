@@ -2,13 +2,17 @@
 // for each list size, recall@10, hops, pages and queries per second, and what they are where recall reaches
 // 0.90, 0.95, 0.99.
 //
-//   graph DATA [key=value ...] [-- key=value ...] ...
+//   graph DATA|clusters=K [key=value ...] [-- key=value ...] ...
+//     clusters=K sigma=S dims=D       in place of a folder: rows=N made-up vectors, in K Gaussian balls
 //     rows=N queries=N    only the first (the truth is computed)
 //     bits=1|2|4  degree=R  own=f16|i8                   the node; what is not given, as the index chooses
 //     codes=centroid|parent  centroids=K                 what codes are relative to
 //     form=inline|compact                                codes of the neighbours, or only their ids
 //     entries=N           centroids whose entry nodes a search starts from; 0: the medoid
 //     alpha= leaf= fan= per_leaf= candidates= sample= seed=      the build
+//     threads=N           that build it
+//     build=vamana        instead of the bulk build: the baseline (graph_vamana.hpp), with alpha and seed
+//     list=L              of its searches; prune=exact: its RobustPrune in floats instead of 8 bits
 //     page_ns=N           cost of a page access in the server (src/README.md says how it was measured)
 //
 // `--` begins another variant: the options so far, changed by those that follow; a graph with the same
@@ -16,11 +20,12 @@
 //
 // Recall is that of the rows which the executor would return (graph_rerank.hpp); `exact` is how many exact
 // distances that takes a query. Rates are of the search alone.
-#include <chrono>
 #include <cmath>
 #include <memory>
 #include <numeric>
 
+#include "bench/graph_build.hpp"
+#include "bench/graph_clusters.hpp"
 #include "bench/graph_rerank.hpp"
 #include "bench/graph_variants.hpp"
 #include "vecidx/search.hpp"
@@ -28,20 +33,10 @@
 namespace bench {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr std::size_t kPage = 8152;
 constexpr std::size_t kBlock = 8192;
 constexpr std::size_t kWanted = 10;
 constexpr int kRounds = 5;
-
-double seconds_since(Clock::time_point start) {
-    return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-std::pmr::memory_resource* heap() {
-    return std::pmr::get_default_resource();
-}
 
 // Means over the queries; `seconds` is one query's time.
 struct Run {
@@ -70,65 +65,6 @@ NodeLayout layout_of(const Options& options, std::size_t padded) {
     const OwnFormat format = own == "i8" ? OwnFormat::kI8 : OwnFormat::kF16;
     return NodeLayout::make(padded, l.code_dims, l.bits, l.degree, format, OwnPlace::kInline);
 }
-
-BulkParams build_params(const Options& options, std::size_t degree) {
-    BulkParams p;
-    p.degree = degree;
-    p.alpha = static_cast<float>(options.number("alpha", p.alpha));
-    p.leaf_size = options.count("leaf", p.leaf_size);
-    p.fan_out = options.count("fan", p.fan_out);
-    p.per_leaf = options.count("per_leaf", p.per_leaf);
-    p.candidates = options.count("candidates", p.candidates);
-    p.sample_ratio = options.count("sample", p.sample_ratio);
-    p.seed = options.count("seed", p.seed);
-    return p;
-}
-
-// The build, with the time that each phase took.
-class TimedBuild {
-  public:
-    explicit TimedBuild(const BulkParams& params) : params_(params) {}
-
-    void run(const VectorArray& base) {
-        const auto start = phase_start_ = Clock::now();
-        bulk_build(base, params_, heap(), {&TimedBuild::on_progress, this}, graph_);
-        const double seconds = seconds_since(start);
-        finish_phase();
-        double edges = 0;
-        for (std::size_t i = 0; i < base.count; ++i) edges += static_cast<double>(graph_.edges.of(i).size());
-        const auto rows = static_cast<double>(base.count);
-        std::printf("graph of %zu rows, R %zu: mean degree %.1f, %.2f s = %.0f rows/s;", base.count,
-                    params_.degree, edges / rows, seconds, rows / seconds);
-        for (const auto& [phase, spent] : spent_) std::printf(" phase %d %.2f s", phase, spent);
-        std::printf("\n");
-    }
-
-    const BulkGraph& graph() const { return graph_; }
-    bool made_with(const BulkParams& p) const {
-        const BulkParams& q = params_;
-        return p.degree == q.degree && p.alpha == q.alpha && p.leaf_size == q.leaf_size &&
-               p.fan_out == q.fan_out && p.per_leaf == q.per_leaf && p.candidates == q.candidates &&
-               p.sample_ratio == q.sample_ratio && p.seed == q.seed;
-    }
-
-  private:
-    static void on_progress(void* context, Phase phase, std::size_t, std::size_t) {
-        auto* self = static_cast<TimedBuild*>(context);
-        if (static_cast<int>(phase) == self->phase_) return;
-        self->finish_phase();
-        self->phase_ = static_cast<int>(phase);
-    }
-    void finish_phase() {
-        spent_[phase_] += seconds_since(phase_start_);
-        phase_start_ = Clock::now();
-    }
-
-    BulkParams params_;
-    BulkGraph graph_{heap()};
-    Clock::time_point phase_start_;
-    int phase_ = -1;
-    std::map<int, double> spent_;
-};
 
 // One variant: a node form over a graph, and searches of it.
 class Variant {
@@ -275,10 +211,10 @@ class Variant {
     std::vector<Neighbor> near_;
 };
 
-// The variants of a command line: each group of options on top of those before.
-std::vector<Options> read_options(int argc, char** argv) {
+// The variants of a command line, from a word on: each group of options on top of those before.
+std::vector<Options> read_options(int first, int argc, char** argv) {
     std::vector<Options> variants(1);
-    for (int i = 2; i < argc; ++i) {
+    for (int i = first; i < argc; ++i) {
         if (argv[i] == std::string("--"))
             variants.push_back(Options(variants.back()));
         else
@@ -292,9 +228,8 @@ void run(const Dataset& data, const std::vector<Options>& variants) {
     std::unique_ptr<TimedBuild> build;
     for (const Options& options : variants) {
         const NodeLayout layout = layout_of(options, set.space.padded);
-        const BulkParams params = build_params(options, layout.degree);
-        if (build == nullptr || !build->made_with(params)) {
-            build = std::make_unique<TimedBuild>(params);
+        if (build == nullptr || !build->made_with(options, layout.degree)) {
+            build = std::make_unique<TimedBuild>(options, layout.degree);
             build->run(set.base.array);
         }
         Variant(set, options, layout).run(build->graph());
@@ -305,9 +240,12 @@ void run(const Dataset& data, const std::vector<Options>& variants) {
 }  // namespace bench
 
 int main(int argc, char** argv) {
-    if (argc < 2) bench::fail("usage: graph DATA [key=value ...] [-- key=value ...] ...");
-    const bench::Dataset data = bench::read_dataset(argv[1]);
+    if (argc < 2) bench::fail("usage: graph DATA|clusters=K [key=value ...] [-- key=value ...] ...");
+    const bool made_up = std::string(argv[1]).starts_with("clusters=");
+    const std::vector<bench::Options> variants = bench::read_options(made_up ? 1 : 2, argc, argv);
+    const bench::Dataset data =
+        made_up ? bench::make_clusters(variants.front()) : bench::read_dataset(argv[1]);
     std::printf("== %s\n", data.name.c_str());
-    bench::run(data, bench::read_options(argc, argv));
+    bench::run(data, variants);
     return 0;
 }
