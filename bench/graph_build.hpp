@@ -101,7 +101,7 @@ inline void bulk_build_by(unsigned threads, const VectorArray& vectors, const Bu
     MeetingPoint point{std::barrier<>(threads), times};
     const auto work = [&](unsigned worker) {
         Arena arena(block.data());
-        const Team team{worker, MeetingPoint::wait, &point};
+        const Team team{worker, threads, MeetingPoint::wait, &point};
         Window window(heap());
         const Progress progress{StageTimes::on_progress, &times};
         BulkBuild build({vectors, nullptr, vectors.count}, params, arena, team, window, heap(), progress);

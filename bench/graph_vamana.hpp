@@ -10,6 +10,7 @@
 
 #include "bench/graph_data.hpp"
 #include "vecidx/bulk_build.hpp"
+#include "vecidx/gather.hpp"
 #include "vecidx/prune.hpp"
 #include "vecidx/search.hpp"
 
@@ -71,8 +72,7 @@ class GrowingGraph {
     std::vector<Neighbor> expanded_;
 };
 
-// RobustPrune by the library's Pruner, or in floats: the Pruner's 8 bits have one scale for all candidates of
-// a row, and those of a search reach from the row's neighbours to the medoid.
+// RobustPrune by the library's Pruner, or in floats.
 class RowPruner {
   public:
     RowPruner(const VectorArray& vectors, const VamanaParams& params) : vectors_(vectors), params_(params) {}
@@ -93,12 +93,17 @@ class RowPruner {
     }
 
   private:
-    // The Pruner's own distances are those of its frame: others come to the same list from other frames.
+    // The Pruner's own distances are those of its frames: others come to the same list from other frames.
     void prune_packed(NodeId x, std::span<const Neighbor> candidates) {
-        const std::span<const Neighbor> kept = pruner_.prune(vectors_, x, candidates, params_.prune);
+        ids_.assign(1, x);
+        for (const Neighbor& n : candidates) ids_.push_back(n.id);
+        gathered_.gather(vectors_, ids_, window_);
+        pruner_.measure(gathered_.array(), ids_, candidates.size());
+        const std::span<const Neighbor> kept = pruner_.prune(params_.prune);
         kept_.clear();
         for (const Neighbor& n : candidates)
-            if (kept_.size() < kept.size() && kept[kept_.size()].id == n.id) kept_.push_back(n);
+            if (std::any_of(kept.begin(), kept.end(), [&](const Neighbor& k) { return k.id == n.id; }))
+                kept_.push_back(n);
     }
     void prune_exactly(std::span<const Neighbor> candidates) {
         const std::size_t width = vectors_.padded;
@@ -123,6 +128,9 @@ class RowPruner {
     const VectorArray& vectors_;
     VamanaParams params_;
     Pruner pruner_{std::pmr::get_default_resource()};
+    GatheredVectors gathered_{std::pmr::get_default_resource()};
+    Window window_{std::pmr::get_default_resource()};
+    std::vector<std::uint32_t> ids_;
     std::vector<Neighbor> sorted_, kept_;
     std::vector<float> kept_vectors_;
 };

@@ -17,16 +17,23 @@ struct PruneParams {
     std::size_t degree;  // keep at most so many
 };
 
+// Distances are those of 8-bit frames around x (tile.hpp). Where near candidates would be a blur in the frame
+// that reaches the farthest, they get a finer frame of their own, and so on; seen from there the far ones are
+// all in one direction, so near and far do not cover each other.
 class Pruner {
   public:
     explicit Pruner(std::pmr::memory_resource* memory)
-        : tile_(memory),
+        : tiles_(memory),
           members_(memory),
+          near_(memory),
           candidates_(memory),
           center_(memory),
           dots_(memory),
           kept_norms_(memory),
-          kept_(memory) {}
+          kept_(memory) {
+        tiles_.reserve(kMostFrames);
+        for (std::size_t i = 0; i < kMostFrames; ++i) tiles_.emplace_back(memory);
+    }
 
     // Measures candidates, `vectors` but for the first, which is the vector that they are candidates of, in
     // the frame of that one, and returns the nearest `most` of them, nearest first. ids[i] is the candidate
@@ -38,19 +45,27 @@ class Pruner {
     // Prunes what was measured. Returns what is kept, nearest first; valid until the next call.
     std::span<const Neighbor> prune(const PruneParams& params);
 
-    // Both, for candidates sorted by distance.
-    std::span<const Neighbor> prune(const VectorArray& vectors, std::uint32_t x,
-                                    std::span<const Neighbor> candidates, const PruneParams& params);
-
   private:
-    bool covered(std::size_t t, const std::int32_t* dots, float alpha) const;
+    static constexpr std::size_t kMostFrames = 4;
 
-    PackedTile tile_;
+    // Lanes of a tile from `first` on are candidates_ from `offset` on; those before are in a finer frame.
+    struct Frame {
+        std::size_t first, offset;
+    };
+
+    bool is_sharp(const PackedTile& tile, std::size_t lane) const;
+    void prune_frame(std::size_t frame, const PruneParams& params);
+    bool covered(const PackedTile& tile, std::size_t t, const std::int32_t* dots, float alpha) const;
+
+    std::pmr::vector<PackedTile> tiles_;  // the frame that reaches farthest first
+    Frame frames_[kMostFrames] = {};
+    std::size_t frame_count_ = 0;
     std::pmr::vector<std::uint32_t> members_;
-    std::pmr::vector<Neighbor> candidates_;  // in the tile's order
+    std::pmr::vector<Neighbor> near_;
+    std::pmr::vector<Neighbor> candidates_;
     std::pmr::vector<float> center_;
     std::pmr::vector<std::int32_t> dots_;
-    std::pmr::vector<std::int32_t> kept_norms_;  // of each candidate; out of reach while it is not kept
+    std::pmr::vector<std::int32_t> kept_norms_;  // of each lane; out of reach while it is not kept
     std::pmr::vector<Neighbor> kept_;
 };
 

@@ -5,11 +5,13 @@
 #include "vecidx/bulk_build.hpp"
 #include "vecidx/search.hpp"
 
+#include <numeric>
+
 namespace vecidx {
 namespace {
 
 constexpr std::size_t kLocalCandidates = 48;
-constexpr std::size_t kGraphCandidates = 96;
+constexpr std::size_t kMostCandidates = 144;  // in the graph and in the batch
 
 void poll() {
     CHECK_FOR_INTERRUPTS();
@@ -49,6 +51,7 @@ Batch::Batch(Relation index, const Meta& meta, RowStore& rows, std::pmr::memory_
       found_vectors_(memory),
       found_units_(memory),
       candidates_(memory),
+      numbers_(memory),
       own_(memory),
       pins_(memory),
       unused_(memory) {}
@@ -199,22 +202,21 @@ void Batch::link_row(std::uint32_t row) {
     candidates_.clear();
     for (std::uint32_t i = 0; i < found_.size(); ++i) candidates_.push_back({found_[i].distance, i + 1});
     std::sort(candidates_.begin(), candidates_.end());
-    if (candidates_.size() > kGraphCandidates) candidates_.resize(kGraphCandidates);
     choose_parent(row);
     const auto first_local = static_cast<std::uint32_t>(found_.size() + 1);
     const std::span<const Neighbor> local = local_.of(row);
-    for (std::uint32_t i = 0; i < local.size(); ++i) {
-        const StoredVector v = rows_.vectors()[local[i].id];
+    for (const Neighbor& n : local) {
+        const StoredVector v = rows_.vectors()[n.id];
         const auto* bytes = static_cast<const std::byte*>(v.data);
         found_vectors_.insert(found_vectors_.end(), bytes, bytes + width);
         found_units_.push_back(v.unit);
-        candidates_.push_back({local[i].distance, first_local + i});
     }
-    std::sort(candidates_.begin(), candidates_.end());
+    numbers_.resize(found_units_.size());
+    std::iota(numbers_.begin(), numbers_.end(), 0u);
     const VectorArray around{found_vectors_.data(), found_units_.data(), found_units_.size(), layout_.padded,
                              OwnFormat::kF16};
-    const std::span<const Neighbor> kept =
-        pruner_.prune(around, 0, candidates_, {meta_.shape.alpha, layout_.degree});
+    pruner_.measure(around, numbers_, kMostCandidates);
+    const std::span<const Neighbor> kept = pruner_.prune({meta_.shape.alpha, layout_.degree});
 
     const Node node = image(row);
     std::pmr::vector<Neighbor> within(memory_);

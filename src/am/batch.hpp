@@ -88,7 +88,8 @@ class Batch {
     std::pmr::vector<std::uint8_t> found_codes_;
     std::pmr::vector<std::byte> found_vectors_;  // halves; the first is the row itself
     std::pmr::vector<float> found_units_;
-    std::pmr::vector<Neighbor> candidates_;
+    std::pmr::vector<Neighbor> candidates_;  // of those in the graph
+    std::pmr::vector<std::uint32_t> numbers_;
     std::pmr::vector<std::byte> own_;  // the row's vector as its node stores it
     std::size_t equal_ = 0;            // of found_: an equal vector, or found_.size()
     // Pins given out to nodes of the graph by this batch.
