@@ -23,7 +23,7 @@ struct BulkParams {
     std::size_t most_cells = 2000;  // of a level, at most kMostCells
     std::size_t per_leaf = 8;       // nearest of a row that a leaf gives as candidates, in each direction
     std::size_t candidates = 96;    // nearest candidates that a row's prune looks at
-    std::size_t sample_ratio = 32;
+    std::size_t sample_ratio = 16;  // rows for one of the next level
     std::uint64_t seed = 1;
 };
 
@@ -34,7 +34,7 @@ inline constexpr std::size_t kAllPairs = 512;
 inline constexpr std::size_t kMostCells = 2000;
 
 // Edges to the skeleton that a row may get as candidates, where its neighbours do not lead there.
-inline constexpr std::size_t kBridges = 2;
+inline constexpr std::size_t kBridges = 8;
 
 struct Level {
     static constexpr std::uint32_t kNoSlot = 0xffffffff;
@@ -120,7 +120,7 @@ struct Level {
     std::byte* list_data;
     std::uint16_t* sizes;
     std::uint16_t* pinned;        // edges of a row, the first ones, that stay
-    std::uint32_t* bridges;       // nearest rows of the skeleton in the row's home leaf
+    std::uint32_t* bridges;       // rows of the skeleton in the row's home leaf
     std::uint32_t* slot;          // a row's number in the next level, or kNoSlot
     std::uint64_t* incoming_end;  // of row i at i + 1
     Neighbor* incoming;           // rows that have an edge to a row

@@ -3,7 +3,7 @@
 //
 //   1. Partition: every row joins the cells of its nearest leaders (partition.hpp), and rows are laid out in
 //      the order of their first cells.
-//   2. A skeleton: the same build of a random 1/32 of the rows, recursively; half of its edges are pinned. It
+//   2. A skeleton: the same build of a random 1/16 of the rows, recursively; half of its edges are pinned. It
 //      connects what the leaves of the whole set would leave apart (tight clusters).
 //   3. Leaves: in each, all pairs; every row's few nearest, in both directions, are its candidates
 //   (leaf.hpp).

@@ -2,6 +2,7 @@
 #include "vecidx/leaf.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 
 namespace vecidx {
@@ -9,6 +10,8 @@ namespace {
 
 constexpr std::size_t kRowBlock = 8;
 constexpr std::size_t kMostLeafIds = 64;
+constexpr std::size_t kNearBridges = 2;
+constexpr std::size_t kSpread = 16;  // of the skeleton's members in a leaf
 
 }  // namespace
 
@@ -67,14 +70,31 @@ void LeafCandidates::find_nearest() {
     }
 }
 
-// The skeleton's members of the leaf that are nearest to member i, unless it is of the skeleton itself.
+// Members of the skeleton in the leaf, unless member i is one itself: the nearest, and the nearest of a few
+// that are spread over the leaf. In a tight cluster the former are of the cluster, the latter lead out of it.
 void LeafCandidates::write_bridges(std::size_t i, const std::int32_t* dots) {
     std::uint32_t* bridges = level_.bridges + rows_[i] * kBridges;
     window_.use_to_write(bridges, kBridges * sizeof(std::uint32_t));
     std::fill_n(bridges, kBridges, kNoNode);
     if (i < skeleton_) return;
-    nearest_.select(dots, tile_.norms(), skeleton_, kBridges, kNoSelf);
+    nearest_.select(dots, tile_.norms(), skeleton_, kNearBridges, kNoSelf);
     for (std::size_t j = 0; j < nearest_.size(); ++j) bridges[j] = rows_[nearest_.index(j)];
+    const std::size_t step = std::max<std::size_t>(skeleton_ / kSpread, 1);
+    constexpr std::size_t kFar = kBridges - kNearBridges;
+    std::uint32_t* far = bridges + kNearBridges;
+    std::int32_t keys[kFar];
+    std::fill_n(keys, kFar, std::numeric_limits<std::int32_t>::max());
+    for (std::size_t j = i % step; j < skeleton_; j += step) {
+        const std::int32_t key = tile_.norms()[j] - 2 * dots[j];
+        if (std::find(bridges, far, rows_[j]) != far || key >= keys[kFar - 1]) continue;
+        std::size_t place = kFar - 1;
+        for (; place > 0 && key < keys[place - 1]; --place) {
+            keys[place] = keys[place - 1];
+            far[place] = far[place - 1];
+        }
+        keys[place] = key;
+        far[place] = rows_[j];
+    }
 }
 
 bool LeafCandidates::is_forward(std::size_t i, std::size_t j) const {
