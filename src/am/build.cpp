@@ -87,6 +87,7 @@ void load_and_build(Relation heap, Relation index, BuildShared* shared, unsigned
     const double seen = table_index_build_scan(heap, index, info, true, leads, add_row, &loader, heap_scan);
     rows->flush();
     add_shared(shared->heap_rows, static_cast<std::uint64_t>(seen));
+    if (info->ii_BrokenHotChain) add_shared(shared->broken_hot_chains, 1u);
     team.team.meet();
 
     if (shared->loaded >= least_graph_rows(shape.layout))
@@ -103,6 +104,7 @@ struct Build {
     std::size_t memory;
     std::uint64_t expected_rows;
     std::uint64_t heap_rows = 0, loaded = 0, unindexed = 0;
+    bool broken_hot_chain = false;
 };
 
 void fill_shared(BuildShared* shared, void* context) {
@@ -122,6 +124,7 @@ void lead(BuildShared* shared, ParallelTableScanDesc scan, void* context) {
     build->heap_rows = shared->heap_rows;
     build->loaded = shared->loaded;
     build->unindexed = shared->unindexed;
+    build->broken_hot_chain = shared->broken_hot_chains > 0;
 }
 
 // Of maintenance_work_mem, for each process.
@@ -179,6 +182,8 @@ IndexBuildResult* vamana_build(Relation heap, Relation index, IndexInfo* info) {
                 expected};
     run_build(heap, workers, info->ii_Concurrent, {fill_shared, lead, &build});
     if (build.unindexed > 0) note_unindexed(index);
+    if (build.broken_hot_chain)
+        info->ii_BrokenHotChain = true;  // Postgres keeps older snapshots off the index
     MemoryContextSwitchTo(old);
     MemoryContextDelete(context);
 

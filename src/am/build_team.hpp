@@ -34,7 +34,8 @@ struct BuildShared {
     std::uint64_t loaded;
     std::uint64_t unindexed;
     std::uint64_t distinct;
-    std::uint64_t mapped;  // bytes of rows_path, once allocated
+    std::uint64_t mapped;             // bytes of rows_path, once allocated
+    std::uint32_t broken_hot_chains;  // met by so many: older snapshots see rows that are not indexed
 
     // Shares of stages (vecidx/team.hpp).
     std::uint32_t collapse_taken, move_taken, encode_taken, write_taken;
