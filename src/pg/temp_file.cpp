@@ -46,6 +46,11 @@ void TempFile::allocate(std::size_t bytes) {
     if (result != 0) report_failure("extend", path());
 }
 
+int TempFile::descriptor() const {
+    if (FileSize(file_) < 0) report_failure("open", path());  // opens it again, which FileGetRawDesc may not
+    return FileGetRawDesc(file_);
+}
+
 void TempFile::close() {
     if (file_ >= 0) FileClose(file_);
     file_ = -1;

@@ -26,7 +26,8 @@ class TempFile {
     // want of room. ERROR as for `write`.
     void allocate(std::size_t bytes);
 
-    int descriptor() const { return FileGetRawDesc(file_); }
+    // Valid until the next use of a file by this process: Postgres closes files to stay within its limit.
+    int descriptor() const;
     void close();
 
   private:
