@@ -1,6 +1,6 @@
 # A streaming replica answers from its copy of the index as the primary does, row for row, whatever is done to the
-# primary: inserts, merges, deletes, vacuums with repair, reindexing. All WAL is replayed with its consistency
-# checked, so a page that replay makes differently stops the replica. At the end it is promoted and written to.
+# primary: builds by several processes, inserts, merges, deletes, vacuums with repair, reindexing. All WAL is replayed with its
+# consistency checked, so a page that replay makes differently stops the replica. At the end it is promoted and written to.
 use strict;
 use warnings;
 use PostgreSQL::Test::Cluster;
@@ -9,7 +9,8 @@ use Test::More;
 use VecIdx;
 
 my ($dims, $wide) = (16, 3072);
-my $primary = vecidx_node('primary', 'autovacuum = off', "wal_consistency_checking = 'all'", 'max_wal_size = 4GB');
+my $primary = vecidx_node('primary', 'autovacuum = off', "wal_consistency_checking = 'all'", 'max_wal_size = 4GB',
+	'min_parallel_table_scan_size = 0', 'max_parallel_maintenance_workers = 2');
 $primary->backup('base');
 my $replica = PostgreSQL::Test::Cluster->new('replica');
 $replica->init_from_backup($primary, 'base', has_streaming => 1);
