@@ -18,6 +18,7 @@ constexpr std::size_t kSampleRows = 10000;
 constexpr std::size_t kSampleBytes = 1 << 23;
 constexpr std::size_t kTileBytes = 1 << 23;  // of a leaf's or the leaders' vectors in 8 bits
 constexpr std::size_t kSmallColumns = 24;    // bytes a row of arrays that stay resident
+constexpr std::size_t kLeastWindow = std::size_t{4} << 20;
 constexpr std::uint64_t kNothingNear = 0xffffffffffffffff;
 
 BulkParams params_for(const IndexShape& shape) {
@@ -109,10 +110,11 @@ class Builder {
         team_.meet();
         rows_.map();
         Mapping& mapping = rows_.mapping();
-        if (mapping.bytes() > shared_->memory)
-            window_.watch(mapping.data(), mapping.bytes(),
-                          shared_->memory - std::min(shared_->memory, rows_.count() * kSmallColumns), let_go,
-                          &mapping);
+        if (mapping.bytes() > shared_->memory) {
+            const std::size_t columns = rows_.count() * kSmallColumns;
+            const std::size_t limit = std::max(shared_->memory, columns + kLeastWindow) - columns;
+            window_.watch(mapping.data(), mapping.bytes(), limit, let_go, &mapping);
+        }
         return rows_.arena();
     }
 
