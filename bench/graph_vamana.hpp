@@ -98,7 +98,7 @@ class RowPruner {
         ids_.assign(1, x);
         for (const Neighbor& n : candidates) ids_.push_back(n.id);
         gathered_.gather(vectors_, ids_, window_);
-        pruner_.measure(gathered_.array(), ids_, candidates.size());
+        pruner_.measure(gathered_.array(), gathered_.members(), ids_, candidates.size());
         const std::span<const Neighbor> kept = pruner_.prune(params_.prune);
         kept_.clear();
         for (const Neighbor& n : candidates)

@@ -93,7 +93,8 @@ class BulkBuild {
     std::pmr::memory_resource* memory_;
     const Progress& progress_;
     std::pmr::vector<Level> levels_;
-    std::pmr::vector<std::uint32_t> leaders_;  // in the order of their cells, as numbered in
+    std::pmr::vector<std::uint32_t> leader_rows_;
+    std::pmr::vector<std::uint32_t> leaders_;  // in the order of their cells, as members of
     GatheredVectors leader_vectors_;
 };
 

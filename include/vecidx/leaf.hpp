@@ -25,7 +25,6 @@ class LeafCandidates {
           members_(memory),
           rows_(memory),
           vectors_(memory),
-          numbers_(memory),
           tile_(memory),
           nearest_(memory),
           dots_(memory),
@@ -54,8 +53,7 @@ class LeafCandidates {
     std::pmr::vector<std::uint32_t> members_;  // of the leaf at hand, those of the skeleton first
     std::pmr::vector<std::uint32_t> rows_;     // theirs
     GatheredVectors vectors_;
-    std::pmr::vector<std::uint32_t> numbers_;  // of the members in vectors_
-    std::size_t skeleton_ = 0;                 // how many members are of the skeleton
+    std::size_t skeleton_ = 0;  // how many members are of the skeleton
     PackedTile tile_;
     NearestInRow nearest_;
     std::pmr::vector<std::int32_t> dots_;

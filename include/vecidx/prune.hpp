@@ -25,6 +25,7 @@ class Pruner {
     explicit Pruner(std::pmr::memory_resource* memory)
         : tiles_(memory),
           members_(memory),
+          places_(memory),
           near_(memory),
           candidates_(memory),
           center_(memory),
@@ -35,12 +36,11 @@ class Pruner {
         for (std::size_t i = 0; i < kMostFrames; ++i) tiles_.emplace_back(memory);
     }
 
-    // Measures candidates, `vectors` but for the first, which is the vector that they are candidates of, in
-    // the frame of that one, and returns the nearest `most` of them, nearest first. ids[i] is the candidate
-    // at vectors[i]. The caller may strike some of them out by setting their id to kNoNode. Valid until the
-    // next call.
-    std::span<Neighbor> measure(const VectorArray& vectors, std::span<const std::uint32_t> ids,
-                                std::size_t most);
+    // Measures the candidates of a vector in its frame and returns the nearest `most` of them, nearest first.
+    // members[0] is the vector, the others the candidates, known as ids[1], ids[2], ... The caller may strike
+    // some of them out by setting their id to kNoNode. Valid until the next call.
+    std::span<Neighbor> measure(const VectorArray& vectors, std::span<const std::uint32_t> members,
+                                std::span<const std::uint32_t> ids, std::size_t most);
 
     // Prunes what was measured. Returns what is kept, nearest first; valid until the next call.
     std::span<const Neighbor> prune(const PruneParams& params);
@@ -60,7 +60,8 @@ class Pruner {
     std::pmr::vector<PackedTile> tiles_;  // the frame that reaches farthest first
     Frame frames_[kMostFrames] = {};
     std::size_t frame_count_ = 0;
-    std::pmr::vector<std::uint32_t> members_;
+    std::pmr::vector<std::uint32_t> members_;  // of the frame at hand
+    std::pmr::vector<std::uint32_t> places_;   // theirs among all
     std::pmr::vector<Neighbor> near_;
     std::pmr::vector<Neighbor> candidates_;
     std::pmr::vector<float> center_;

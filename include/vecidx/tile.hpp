@@ -53,7 +53,7 @@ class PackedTile {
     void pack_around(const VectorArray& vectors, std::span<const std::uint32_t> members, const float* center);
 
     // The same with the members nearest to the centre alone, at most `most`, in the order of their distances,
-    // which `nearest` tells with their numbers.
+    // which `nearest` tells, with their places among `members`.
     void pack_nearest(const VectorArray& vectors, std::span<const std::uint32_t> members, const float* center,
                       std::size_t most, std::pmr::vector<Neighbor>& nearest);
 

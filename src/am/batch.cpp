@@ -215,7 +215,7 @@ void Batch::link_row(std::uint32_t row) {
     std::iota(numbers_.begin(), numbers_.end(), 0u);
     const VectorArray around{found_vectors_.data(), found_units_.data(), found_units_.size(), layout_.padded,
                              OwnFormat::kF16};
-    pruner_.measure(around, numbers_, kMostCandidates);
+    pruner_.measure(around, numbers_, numbers_, kMostCandidates);
     const std::span<const Neighbor> kept = pruner_.prune({meta_.shape.alpha, layout_.degree});
 
     const Node node = image(row);

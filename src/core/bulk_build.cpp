@@ -45,14 +45,17 @@ std::uint32_t central_row(const VectorArray& all, Window& window, std::pmr::memo
     sample.gather(all, rows, window);
     const VectorArray& vectors = sample.array();
     std::pmr::vector<float> mean(vectors.padded, 0.0f, memory), row(vectors.padded, 0.0f, memory);
-    for (std::size_t i = 0; i < vectors.count; ++i) {
+    float weight = 1;
+    for (const std::uint32_t i : sample.members()) {
         load_vector(vectors[i], vectors.padded, row.data());
-        const float weight = 1.0f / static_cast<float>(i + 1);
-        for (std::size_t d = 0; d < vectors.padded; ++d) mean[d] += weight * (row[d] - mean[d]);
+        for (std::size_t d = 0; d < vectors.padded; ++d) mean[d] += (row[d] - mean[d]) / weight;
+        weight += 1;
     }
     Neighbor best{std::numeric_limits<float>::infinity(), 0};
-    for (std::uint32_t i = 0; i < vectors.count; ++i)
-        best = std::min(best, Neighbor{l2_squared(kernels(), mean.data(), vectors[i], vectors.padded), i});
+    for (std::uint32_t i = 0; i < rows.size(); ++i) {
+        const StoredVector x = vectors[sample.members()[i]];
+        best = std::min(best, Neighbor{l2_squared(kernels(), mean.data(), x, vectors.padded), i});
+    }
     return rows[best.id];
 }
 
@@ -76,6 +79,7 @@ BulkBuild::BulkBuild(const BulkInput& input, const BulkParams& params, Arena& ar
       memory_(memory),
       progress_(progress),
       levels_(carve_levels(arena, input.rows, input.vectors, params, memory)),
+      leader_rows_(memory),
       leaders_(memory),
       leader_vectors_(memory) {
     if (team_.leads()) {
@@ -104,16 +108,16 @@ void BulkBuild::choose_leaders(const Level& level, const VectorArray& from, cons
         std::fill_n(level.cell_end, kMostCells + 1, 0u);
         std::fill_n(level.home_end, kMostCells + 1, 0u);
     }
-    leaders_.clear();
+    leader_rows_.clear();
     Random random(p.seed);
     Visited drawn(memory_, count);
-    while (!one_cell && leaders_.size() < count) {
+    while (!one_cell && leader_rows_.size() < count) {
         const std::uint32_t i = random.below(static_cast<std::uint32_t>(from.count));
-        if (!is_out(left_out, i) && drawn.insert(i)) leaders_.push_back(i);
+        if (!is_out(left_out, i) && drawn.insert(i)) leader_rows_.push_back(i);
     }
-    std::sort(leaders_.begin(), leaders_.end());
-    leader_vectors_.gather(from, leaders_, window_);
-    std::iota(leaders_.begin(), leaders_.end(), 0u);
+    std::sort(leader_rows_.begin(), leader_rows_.end());
+    leader_vectors_.gather(from, leader_rows_, window_);
+    leaders_.assign(leader_vectors_.members().begin(), leader_vectors_.members().end());
     if (!one_cell) put_near_together(leader_vectors_.array(), leaders_, memory_);
     team_.meet();
 }

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <numeric>
 
 namespace vecidx {
 namespace {
@@ -26,7 +25,7 @@ void LeafCandidates::compare_cell(std::size_t cell) {
 
 void LeafCandidates::compare_leaf(std::span<const std::uint32_t> members) {
     gather(members);
-    tile_.pack_around_mean(vectors_.array(), numbers_);
+    tile_.pack_around_mean(vectors_.array(), vectors_.members());
     find_nearest();
     turn_around();
     write_slots();
@@ -44,8 +43,6 @@ void LeafCandidates::gather(std::span<const std::uint32_t> members) {
     rows_.resize(members_.size());
     for (std::size_t i = 0; i < members_.size(); ++i) rows_[i] = members_[i] >> shift;
     vectors_.gather(level_.vectors(), rows_, window_);
-    numbers_.resize(rows_.size());
-    std::iota(numbers_.begin(), numbers_.end(), 0u);
 }
 
 void LeafCandidates::find_nearest() {

@@ -36,7 +36,7 @@ void Linker::collect(std::uint32_t row) {
 
 std::span<Neighbor> Linker::measure_ids(std::size_t most) {
     vectors_.gather(level_.vectors(), ids_, window_);
-    return pruner_.measure(vectors_.array(), ids_, most);
+    return pruner_.measure(vectors_.array(), vectors_.members(), ids_, most);
 }
 
 // Chooses the skeleton's edges that stay: those of its tree, and others up to half the degree. Half of those,

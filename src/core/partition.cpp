@@ -97,13 +97,11 @@ void Leaders::assign(const VectorArray& vectors, std::span<const std::uint32_t> 
 
 // The nearest leader of each row, to choices_.
 void CellSplitter::assign(std::span<const std::uint32_t> rows) {
-    std::uint32_t numbers[kGatherRows];
-    std::iota(numbers, numbers + kGatherRows, 0u);
     choices_.resize(rows.size());
     for (std::size_t at = 0; at < rows.size(); at += kGatherRows) {
         const std::size_t count = std::min(kGatherRows, rows.size() - at);
         vectors_.gather(level_.vectors(), rows.subspan(at, count), window_);
-        leaders_.assign(vectors_.array(), std::span(numbers, count), 1, choices_.data() + at);
+        leaders_.assign(vectors_.array(), vectors_.members(), 1, choices_.data() + at);
     }
 }
 
@@ -117,8 +115,7 @@ void CellSplitter::part(std::span<std::uint32_t> members, Random& random,
     random.sample_front(chosen_, count);
     chosen_.resize(count);
     vectors_.gather(level_.vectors(), chosen_, window_);
-    std::iota(chosen_.begin(), chosen_.end(), 0u);
-    leaders_.set(vectors_.array(), chosen_);
+    leaders_.set(vectors_.array(), vectors_.members());
     assign(rows);
 
     const std::pmr::vector<std::uint32_t> before(members.begin(), members.end(), memory_);

@@ -22,16 +22,19 @@ bool Pruner::is_sharp(const PackedTile& tile, std::size_t lane) const {
     return static_cast<std::size_t>(tile.norms()[lane]) >= kSharp * center_.size();
 }
 
-std::span<Neighbor> Pruner::measure(const VectorArray& vectors, std::span<const std::uint32_t> ids,
-                                    std::size_t most) {
+std::span<Neighbor> Pruner::measure(const VectorArray& vectors, std::span<const std::uint32_t> members,
+                                    std::span<const std::uint32_t> ids, std::size_t most) {
     center_.resize(vectors.padded);
-    load_vector(vectors[0], vectors.padded, center_.data());
-    members_.resize(vectors.count - 1);
-    std::iota(members_.begin(), members_.end(), 1u);
+    load_vector(vectors[members[0]], vectors.padded, center_.data());
+    places_.resize(members.size() - 1);
+    std::iota(places_.begin(), places_.end(), 1u);
     candidates_.clear();
     for (frame_count_ = 0;;) {
+        members_.resize(places_.size());
+        for (std::size_t i = 0; i < places_.size(); ++i) members_[i] = members[places_[i]];
         PackedTile& tile = tiles_[frame_count_];
         tile.pack_nearest(vectors, members_, center_.data(), most, near_);
+        for (Neighbor& n : near_) n.id = places_[n.id];
         std::size_t first = 0;
         if (frame_count_ + 1 < kMostFrames)
             while (first < near_.size() && !is_sharp(tile, first)) ++first;
@@ -41,8 +44,8 @@ std::span<Neighbor> Pruner::measure(const VectorArray& vectors, std::span<const 
         candidates_.insert(candidates_.begin(), near_.begin() + static_cast<std::ptrdiff_t>(first),
                            near_.end());
         if (first == 0) break;
-        members_.resize(first);
-        for (std::size_t i = 0; i < first; ++i) members_[i] = near_[i].id;
+        places_.resize(first);
+        for (std::size_t i = 0; i < first; ++i) places_[i] = near_[i].id;
     }
     std::size_t offset = 0;
     for (std::size_t f = frame_count_; f-- > 0;) {

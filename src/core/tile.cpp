@@ -51,7 +51,7 @@ void PackedTile::pack_nearest(const VectorArray& vectors, std::span<const std::u
     nearest.resize(std::min(most, size_));
     take_rows(nearest);
     fill_panels();
-    for (Neighbor& n : nearest) n = {unit() * n.distance, members[n.id]};
+    for (Neighbor& n : nearest) n.distance *= unit();
 }
 
 // Keeps of the packed rows those that `order` names, in its order.
