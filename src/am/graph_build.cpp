@@ -111,8 +111,8 @@ class Builder {
         Mapping& mapping = rows_.mapping();
         if (mapping.bytes() > shared_->memory)
             window_.watch(mapping.data(), mapping.bytes(),
-                          shared_->memory - std::min(shared_->memory, rows_.count() * kSmallColumns), let_go,
-                          &mapping);
+                          shared_->memory - std::min(shared_->memory / 2, rows_.count() * kSmallColumns),
+                          let_go, &mapping);
         return rows_.arena();
     }
 
