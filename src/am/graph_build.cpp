@@ -212,8 +212,9 @@ class Builder {
         }
         std::pmr::vector<HeapTid> tids(&memory_);
         for (std::size_t row = 0; row < rows; ++row) {
+            if (row % kChunk == 0) CHECK_FOR_INTERRUPTS();
+            window_.use(graph.source().data() + row, sizeof(std::uint32_t));
             const std::uint32_t source = graph.source()[row];
-            window_.use(graph.source().data() + row, sizeof source);
             window_.use(arrays_.rows.next_same + source, sizeof source);
             arrays_.postings[row] = kNoPosting;
             if (arrays_.rows.next_same[source] == kNoRow) continue;
