@@ -117,6 +117,13 @@ foreach my $case ([ 'least memory', "$least $serial", 0 ], [ 'little memory', "S
 	is($node->safe_psql('postgres', 'SELECT count(*) FROM pg_ls_tmpdir()'), '0', "$name: temporary files are gone");
 }
 
+# A table that nobody has analyzed, which is known by its size.
+$node->safe_psql('postgres', 'CREATE TABLE fresh AS SELECT * FROM items');
+my ($rows) = (build($least, 'fresh'))[0] =~ /^DETAIL:  About (\d+) rows /m;
+cmp_ok($rows // 0, '>=', 20000, 'a fresh table: so many rows');
+cmp_ok($rows // 0, '<=', 30000, 'a fresh table: not many more');
+$node->safe_psql('postgres', 'DROP TABLE fresh');
+
 # A limit of temporary files, reached while rows are loaded, and when the arrays are allocated.
 foreach my $limit ('64kB', '4MB')
 {
