@@ -51,7 +51,7 @@ class Window {
                void (*let_go)(void* context, std::size_t offset, std::size_t bytes), void* context) {
         before_ = reinterpret_cast<std::uintptr_t>(block) % kAround;
         block_ = static_cast<const std::byte*>(block) - before_;
-        state_.assign(round_up(bytes + before_, kAround) / kPage, kOut);
+        state_.assign(ceil_div(bytes + before_, kPage), kOut);
         most_ = std::max(limit, 2 * kAround) / kPage;
         let_go_ = let_go;
         context_ = context;
@@ -85,8 +85,9 @@ class Window {
 
     void bring_in(std::size_t page, std::size_t unit) {
         const std::size_t pages = unit / kPage, first = page / pages * pages;
+        const std::size_t end = std::min(first + pages, state_.size());
         if (resident_ + pages > most_) make_room();
-        for (std::size_t i = first; i < first + pages; ++i) {
+        for (std::size_t i = first; i < end; ++i) {
             if (state_[i] != kOut) continue;
             state_[i] = kOld;
             ++resident_;

@@ -33,6 +33,9 @@ inline constexpr std::size_t kAllPairs = 512;
 // Cells of a level's partition: bounds the work of assigning a row.
 inline constexpr std::size_t kMostCells = 2000;
 
+// Rows of a build: with the number of a choice, of 8, they fit in 32 bits (Level::member).
+inline constexpr std::size_t kMostRows = std::size_t{1} << 29;
+
 // Edges to the skeleton that a row may get as candidates, where its neighbours do not lead there.
 inline constexpr std::size_t kBridges = 8;
 

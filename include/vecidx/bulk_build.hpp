@@ -83,6 +83,9 @@ class BulkBuild {
     void connect(std::size_t depth);
     std::size_t share_of(std::size_t total, std::size_t usual) const;
     Phase shown(std::size_t depth, Phase phase) const { return depth == 0 ? phase : Phase::kSkeleton; }
+    Phase phase_of_split(const Level& level) const {
+        return &level == &levels_[0] ? Phase::kPartition : Phase::kSkeleton;
+    }
     const Level* skeleton_of(std::size_t depth) const {
         return levels_[depth].is_small() ? nullptr : &levels_[depth + 1];
     }

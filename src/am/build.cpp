@@ -127,6 +127,20 @@ void lead(BuildShared* shared, ParallelTableScanDesc scan, void* context) {
     build->broken_hot_chain = shared->broken_hot_chains > 0;
 }
 
+// Rows of a table: at the density that it was found to have, or, where nobody has looked, as many as fit if
+// they are vectors and little else.
+std::size_t expected_rows(Relation heap, const IndexShape& shape) {
+    if (heap->rd_rel->reltuples < 0 || heap->rd_rel->relpages == 0) {
+        const std::size_t width =
+            sizeof(ItemIdData) + MAXALIGN(SizeofHeapTupleHeader) + shape.dims * sizeof(float);
+        return std::size_t{blocks_in_all(heap)} * BLCKSZ / width;
+    }
+    BlockNumber blocks;
+    double rows, all_visible;
+    table_relation_estimate_size(heap, nullptr, &blocks, &rows, &all_visible);
+    return static_cast<std::size_t>(rows);
+}
+
 // Of maintenance_work_mem, for each process.
 std::size_t memory_each(int workers) {
     return static_cast<std::size_t>(maintenance_work_mem) * 1024 / (static_cast<std::size_t>(workers) + 1);
@@ -170,7 +184,7 @@ IndexBuildResult* vamana_build(Relation heap, Relation index, IndexInfo* info) {
     const MemoryContext old = MemoryContextSwitchTo(context);
     create_meta(index, MAIN_FORKNUM, empty_meta(shape));
 
-    const auto expected = static_cast<std::size_t>(std::max(heap->rd_rel->reltuples, 0.0f));
+    const std::size_t expected = expected_rows(heap, shape);
     // Vectors kept apart are written while they are loaded, which is the leader's alone.
     const bool apart = shape.layout.own_place == OwnPlace::kApart;
     int workers = apart ? 0 : plan_build_workers(heap, index, info);

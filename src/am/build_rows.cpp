@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "am/row_store.hpp"
+#include "vecidx/build_level.hpp"
 
 namespace vecidx {
 namespace {
@@ -71,6 +72,10 @@ void BuildRows::flush() {
 }
 
 void BuildRows::allocate(std::size_t bytes) {
+    if (count() > kMostRows)
+        ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("too many rows for one vamana index"),
+                errdetail("An index is built of at most %zu rows.", kMostRows),
+                errhint("Partition the table."));
     shared_->mapped = vector_bytes() + round_up(bytes, Mapping::alignment());
     vectors_.allocate(shared_->mapped);
     entries_file_.allocate(entry_bytes());

@@ -133,7 +133,8 @@ bool is_safe(const IndexInfo* info) {
            is_parallel_safe(root, reinterpret_cast<Node*>(info->ii_Predicate));
 }
 
-// Blocks of a table and of what is stored out of line for it: vectors of many dimensions.
+}  // namespace
+
 BlockNumber blocks_in_all(Relation heap) {
     BlockNumber blocks = RelationGetNumberOfBlocks(heap);
     if (!OidIsValid(heap->rd_rel->reltoastrelid)) return blocks;
@@ -142,8 +143,6 @@ BlockNumber blocks_in_all(Relation heap) {
     table_close(toast, AccessShareLock);
     return blocks;
 }
-
-}  // namespace
 
 // The planner's own rule (plan_create_index_workers) looks at the table without its TOAST table, and takes
 // a build for a scan; this one is work on every row. Memory is shared out, so there is enough for any number.

@@ -73,6 +73,9 @@ struct BuildWork {
 // Runs a build with up to `workers` processes beside this one. Those that start call build_as_worker.
 void run_build(Relation heap, int workers, bool concurrent, const BuildWork& work);
 
+// Blocks of a table and of what is stored out of line for it: vectors of many dimensions.
+BlockNumber blocks_in_all(Relation heap);
+
 // Workers that a build of this index may ask for.
 int plan_build_workers(Relation heap, Relation index, const IndexInfo* info);
 

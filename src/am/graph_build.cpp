@@ -111,9 +111,9 @@ class Builder {
         rows_.map();
         Mapping& mapping = rows_.mapping();
         if (mapping.bytes() > shared_->memory) {
-            const std::size_t columns = rows_.count() * kSmallColumns;
-            const std::size_t limit = std::max(shared_->memory, columns + kLeastWindow) - columns;
-            window_.watch(mapping.data(), mapping.bytes(), limit, let_go, &mapping);
+            const std::size_t columns = std::min(shared_->memory / 2, rows_.count() * kSmallColumns);
+            window_.watch(mapping.data(), mapping.bytes(), std::max(shared_->memory - columns, kLeastWindow),
+                          let_go, &mapping);
         }
         return rows_.arena();
     }
@@ -214,8 +214,9 @@ class Builder {
         }
         std::pmr::vector<HeapTid> tids(&memory_);
         for (std::size_t row = 0; row < rows; ++row) {
+            if (row % kChunk == 0) CHECK_FOR_INTERRUPTS();
+            window_.use(graph.source().data() + row, sizeof(std::uint32_t));
             const std::uint32_t source = graph.source()[row];
-            window_.use(graph.source().data() + row, sizeof source);
             window_.use(arrays_.rows.next_same + source, sizeof source);
             arrays_.postings[row] = kNoPosting;
             if (arrays_.rows.next_same[source] == kNoRow) continue;

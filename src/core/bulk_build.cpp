@@ -131,7 +131,7 @@ void BulkBuild::assign(const Level& level, const VectorArray& from, const std::u
     std::pmr::vector<std::uint32_t> rows(memory_);
     std::pmr::vector<std::uint16_t> chosen(kChunk * fan_out, 0, memory_);
     take_shares(level.state->taken[kAssign], from.count, kChunk, [&](std::size_t first, std::size_t count) {
-        if (&level == &levels_[0]) progress_(Phase::kPartition, first, from.count);
+        progress_(phase_of_split(level), first, from.count);
         rows.clear();
         for (std::size_t i = first; i < first + count; ++i)
             if (!is_out(left_out, i)) rows.push_back(static_cast<std::uint32_t>(i));
@@ -168,7 +168,7 @@ void BulkBuild::place(const Level& level, const VectorArray& from, const std::ui
     const std::size_t fan_out = level.state->fan_out, bytes = stored_bytes(from.format, from.padded);
     const bool moves = &level == &levels_[0];
     take_shares(level.state->taken[kPlace], from.count, kChunk, [&](std::size_t first, std::size_t count) {
-        if (moves) progress_(Phase::kPartition, first, from.count);
+        progress_(phase_of_split(level), first, from.count);
         window_.use(from.data + first * bytes, count * bytes);
         window_.use(level.choices + first * fan_out, count * fan_out * sizeof(std::uint16_t));
         for (std::size_t i = first; i < first + count; ++i) {
@@ -323,9 +323,10 @@ void BulkBuild::add_reverse_edges(std::size_t depth) {
     Linker linker(level, skeleton_of(depth), window_, memory_);
     take_shares(level.state->taken[kSend], rows, share_of(rows, kPruneChunk),
                 [&](std::size_t first, std::size_t count) {
-                    progress_(shown(depth, Phase::kReverse), first / 2, rows);
-                    for (std::size_t row = first; row < first + count; ++row)
+                    for (std::size_t row = first; row < first + count; ++row) {
+                        if (row % kPruneChunk == 0) progress_(shown(depth, Phase::kReverse), row / 2, rows);
                         linker.send(static_cast<std::uint32_t>(row));
+                    }
                 });
     team_.meet();
     take_shares(level.state->taken[kTake], rows, share_of(rows, kPruneChunk),

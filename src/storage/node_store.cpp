@@ -217,9 +217,11 @@ KnownRows known_rows(Relation index, PostingOwner owner, const NodeHeader& heade
 
 std::uint32_t write_postings(Relation index, PostingOwner owner, std::span<const HeapTid> tids) {
     std::uint32_t record = kNoPosting;
-    for (std::size_t at = 0; at < tids.size(); at += kPostingTids)
+    for (std::size_t at = 0; at < tids.size(); at += kPostingTids) {
+        CHECK_FOR_INTERRUPTS();
         record =
             write_record(index, owner, record, tids.subspan(at, std::min(kPostingTids, tids.size() - at)));
+    }
     return record;
 }
 
