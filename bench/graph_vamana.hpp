@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "bench/graph_data.hpp"
-#include "vecidx/bulk_build.hpp"
+#include "vecidx/bulk_graph.hpp"
 #include "vecidx/gather.hpp"
 #include "vecidx/prune.hpp"
 #include "vecidx/search.hpp"

@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "vecidx/bulk_build.hpp"
+#include "vecidx/bulk_graph.hpp"
 #include "vecidx/expand.hpp"
 #include "vecidx/node.hpp"
 

@@ -2,7 +2,7 @@
 #include "am/batch.hpp"
 
 #include "am/progress.hpp"
-#include "vecidx/bulk_build.hpp"
+#include "vecidx/bulk_graph.hpp"
 #include "vecidx/search.hpp"
 
 #include <numeric>

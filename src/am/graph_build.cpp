@@ -1,10 +1,11 @@
 // Training, building, encoding and writing a whole graph. See graph_build.hpp.
 #include "am/graph_build.hpp"
 
+#include "am/build_arrays.hpp"
+#include "am/node_writer.hpp"
 #include "am/progress.hpp"
 #include "am/row_store.hpp"
 #include "storage/node_store.hpp"
-#include "storage/page_writer.hpp"
 #include "vecidx/codebook.hpp"
 #include "vecidx/space.hpp"
 
@@ -12,8 +13,7 @@ namespace vecidx {
 namespace {
 
 constexpr std::uint64_t kSeed = 42;
-constexpr std::size_t kChunk = 512;       // rows of a share
-constexpr std::size_t kPagesAtOnce = 32;  // pages of a share: one WAL record
+constexpr std::size_t kChunk = 512;  // rows of a share
 constexpr std::size_t kSampleRows = 10000;
 constexpr std::size_t kSampleBytes = 1 << 23;
 constexpr std::size_t kTileBytes = 1 << 23;  // of a leaf's or the leaders' vectors in 8 bits
@@ -38,28 +38,9 @@ VectorArray halves_like(const NodeLayout& layout, std::size_t count) {
     return {nullptr, nullptr, count, layout.padded, OwnFormat::kF16};
 }
 
-// What is in the files behind the vectors.
-struct Arrays {
-    Arrays(Arena& arena, const NodeLayout& layout, std::size_t count)
-        : rows(arena, count),
-          floats(arena.carve<float>(geometry_floats(layout.padded, kDefaultCentroids))),
-          codes(arena.carve<std::uint8_t>(count * layout.code_bytes())),
-          factors(arena.carve<CodeFactors>(count)),
-          postings(arena.carve<std::uint32_t>(count)),
-          ids(arena.carve<NodeId>(count)) {}
-
-    RowArrays rows;
-    float* floats;  // mean, direction, centroids
-    // By row of the build:
-    std::uint8_t* codes;
-    CodeFactors* factors;
-    std::uint32_t* postings;  // first record of its further heap rows
-    NodeId* ids;
-};
-
 std::size_t arena_bytes(const IndexShape& shape, std::size_t rows, std::pmr::memory_resource* memory) {
     Arena sizes;
-    const Arrays arrays(sizes, shape.layout, rows);
+    const BuildArrays arrays(sizes, shape.layout, rows);
     return sizes.used() +
            BulkBuild::bytes_for(rows, halves_like(shape.layout, rows), params_for(shape), memory);
 }
@@ -95,10 +76,11 @@ class Builder {
                         params_for(meta_.shape), arena_, team_, window_, &memory_, progress_);
         graph.partition();
         graph.link();
-        if (team_.leads()) place_nodes(graph);
+        NodeWriter writer({index_, rows_, arrays_, graph, team_, shared_, window_, writing_}, meta_);
+        if (team_.leads()) writer.place_nodes();
         encode_all(graph);
         team_.meet();
-        write_all(graph);
+        writer.write_all();
         team_.meet();
         if (team_.leads()) publish(graph);
         return shared_->distinct;
@@ -198,36 +180,6 @@ class Builder {
         team_.meet();
     }
 
-    // Gives every row its node, and writes the posting chains, which nodes lead to.
-    void place_nodes(const BulkBuild& graph) {
-        const std::size_t rows = graph.source().size();
-        window_.use(arrays_.ids, rows * sizeof(NodeId));
-        window_.use(arrays_.postings, rows * sizeof(std::uint32_t));
-        if (writing_ == Writing::kNewIndex) {
-            const std::size_t pages = ceil_div<std::size_t>(rows, meta_.shape.nodes_per_page);
-            const BlockNumber block = reserve_blocks(index_, pages);
-            check_node_number(index_, meta_.shape, block + static_cast<BlockNumber>(pages));
-            for (std::size_t row = 0; row < rows; ++row)
-                arrays_.ids[row] = node_id(meta_.shape, block, 0) + static_cast<NodeId>(row);
-        } else {
-            allocate_nodes(index_, rows, arrays_.ids);
-        }
-        std::pmr::vector<HeapTid> tids(&memory_);
-        for (std::size_t row = 0; row < rows; ++row) {
-            if (row % kChunk == 0) CHECK_FOR_INTERRUPTS();
-            window_.use(graph.source().data() + row, sizeof(std::uint32_t));
-            const std::uint32_t source = graph.source()[row];
-            window_.use(arrays_.rows.next_same + source, sizeof source);
-            arrays_.postings[row] = kNoPosting;
-            if (arrays_.rows.next_same[source] == kNoRow) continue;
-            tids.clear();
-            rows_.for_each_tid(arrays_.rows, source, [&tids](HeapTid tid) { tids.push_back(tid); });
-            if (tids.size() > kInlineTids)
-                arrays_.postings[row] = write_postings(index_, {arrays_.ids[row], 1},
-                                                       std::span<const HeapTid>(tids).subspan(kInlineTids));
-        }
-    }
-
     // Codes of all rows, and for each centroid the row nearest to it. A code is of the vector as the node
     // stores it.
     void encode_all(const BulkBuild& graph) {
@@ -261,104 +213,6 @@ class Builder {
         const std::atomic_ref<std::uint64_t> nearest(shared_->nearest[c]);
         std::uint64_t best = nearest.load(std::memory_order_relaxed);
         while (mine < best && !nearest.compare_exchange_weak(best, mine, std::memory_order_relaxed)) continue;
-    }
-
-    void write_all(const BulkBuild& graph) {
-        const std::size_t rows = graph.source().size(), per_page = meta_.shape.nodes_per_page;
-        if (team_.leads()) enter_phase(BuildPhase::kWrite, rows);
-        if (writing_ == Writing::kLiveIndex) return write_live(graph);
-        PageWriter writer(index_, shared_->logged);
-        take_shares(
-            shared_->write_taken, rows, per_page * kPagesAtOnce, [&](std::size_t first, std::size_t count) {
-                if (team_.leads()) show_done(first);
-                for (std::size_t at = first; at < first + count; at += per_page) {
-                    CHECK_FOR_INTERRUPTS();
-                    const std::size_t some = std::min(per_page, first + count - at);
-                    writer.write(block_of(meta_.shape, arrays_.ids[at]), PageKind::kNode, [&](Page page) {
-                        set_used(page, node_page_bytes(meta_.shape));
-                        for (std::size_t row = at; row < at + some; ++row) fill_node(graph, page, row);
-                    });
-                }
-            });
-        writer.finish();
-    }
-
-    // Nodes on pages that others may read: each page is one logged change.
-    void write_live(const BulkBuild& graph) {
-        const std::size_t rows = graph.source().size();
-        for (std::size_t at = 0; at < rows;) {
-            CHECK_FOR_INTERRUPTS();
-            const BlockNumber block = block_of(meta_.shape, arrays_.ids[at]);
-            with_write(index_, block, PageKind::kNode, [&](Page page) {
-                for (; at < rows && block_of(meta_.shape, arrays_.ids[at]) == block; ++at)
-                    fill_node(graph, page, at);
-            });
-        }
-    }
-
-    void fill_node(const BulkBuild& graph, Page page, std::size_t row) {
-        const std::size_t bytes = layout_.code_bytes();
-        const std::span<const Neighbor> edges = graph.edges().of(row);
-        const Level& level = graph.level();
-        window_.use(level.list_data + row * level.stride, level.stride);
-        for (const Neighbor& n : edges) {
-            __builtin_prefetch(arrays_.factors + n.id);
-            for (std::size_t at = 0; at < bytes; at += 64)
-                __builtin_prefetch(arrays_.codes + n.id * bytes + at);
-        }
-        const Node node = node_in(meta_.shape, page, slot_of(meta_.shape, arrays_.ids[row]));
-        node.header() = make_header(graph, row);
-        node.header().degree = static_cast<std::uint16_t>(edges.size());
-        node.set_own_factors(arrays_.factors[row]);
-        std::memcpy(node.own_code(), arrays_.codes + row * bytes, bytes);
-        if (layout_.own_place == OwnPlace::kInline) {
-            const StoredVector own = graph.vectors()[row];
-            window_.use(own.data, stored_bytes(own.format, layout_.padded));
-            store_own(node, own);
-        }
-        for (std::size_t lane = 0; lane < edges.size(); ++lane) {
-            const std::uint32_t to = edges[lane].id;
-            window_.use(arrays_.codes + to * bytes, bytes);
-            window_.use(arrays_.factors + to, sizeof(CodeFactors));
-            window_.use(arrays_.ids + to, sizeof(NodeId));
-            window_.use(level.parent + to, sizeof(std::uint32_t));
-            node.write_edge(lane, {arrays_.ids[to], arrays_.factors[to], arrays_.codes + to * bytes});
-            node.set_pinned(lane, graph.parent()[to] == row ? 1 : 0);
-        }
-    }
-
-    NodeHeader make_header(const BulkBuild& graph, std::size_t row) {
-        const std::uint32_t source = graph.source()[row];
-        window_.use(&rows_.entry(source), sizeof(BuildEntry));
-        const PendingEntry& entry = rows_.entry(source).row;
-        NodeHeader h{};
-        h.flags = kNodeUsed;
-        h.error = entry.error;
-        h.norm_squared = entry.norm_squared;
-        h.batch = meta_.merging != 0 ? meta_.merging : meta_.batch;
-        h.version = 1;
-        rows_.for_each_tid(arrays_.rows, source, [&h](HeapTid tid) {
-            if (h.tid_count < kInlineTids) h.tids[h.tid_count++] = tid;
-        });
-        h.posting = arrays_.postings[row];
-        const bool apart = layout_.own_place == OwnPlace::kApart;
-        h.own_block = apart ? entry.own_block : kNoOwnBlock;
-        h.unit = apart ? entry.unit : 0;
-        return h;
-    }
-
-    // Halves as they are, which the code was made from; bytes rounded again, as encode_all did.
-    void store_own(Node node, const StoredVector& vector) {
-        NodeHeader& h = node.header();
-        if (layout_.own_format == OwnFormat::kF16) {
-            std::memcpy(node.own(), vector.data, stored_bytes(OwnFormat::kF16, layout_.padded));
-            h.unit = vector.unit;
-        } else {
-            load_vector(vector, layout_.padded, z_.data());
-            h.unit = store_vector(layout_.own_format, z_.data(), layout_.padded, node.own());
-            h.error += space_.storage_error(z_.data(), node.vector());
-        }
-        h.norm_squared = static_cast<float>(norm_squared_from(node.vector(), arrays_.floats, layout_.padded));
     }
 
     // From here on searches find the graph.
@@ -406,7 +260,7 @@ class Builder {
     ContextResource memory_;
     Window window_;
     Arena arena_;
-    Arrays arrays_;
+    BuildArrays arrays_;
     Progress progress_;
     Codebook book_;
     std::pmr::vector<float> z_;

@@ -1,7 +1,7 @@
 // The bulk build on data that is hard for it: far-apart clusters, near-duplicates, few dimensions, wide
 // ranges of norms, and every size around a limit. Whatever the data, the graph is sound; where the data has
 // structure, a search finds it.
-#include "vecidx/bulk_build.hpp"
+#include "vecidx/bulk_graph.hpp"
 
 #include <gtest/gtest.h>
 

@@ -9,7 +9,7 @@
 #include <numeric>
 
 #include "support.hpp"
-#include "vecidx/bulk_build.hpp"
+#include "vecidx/bulk_graph.hpp"
 
 namespace vecidx::test {
 namespace {

@@ -1,0 +1,30 @@
+// What a build keeps in its files behind the vectors, but for the graph's own arrays
+// (vecidx/build_level.hpp).
+#pragma once
+
+#include "am/build_rows.hpp"
+#include "storage/meta.hpp"
+#include "vecidx/codebook.hpp"
+#include "vecidx/quantizer.hpp"
+
+namespace vecidx {
+
+struct BuildArrays {
+    BuildArrays(Arena& arena, const NodeLayout& layout, std::size_t count)
+        : rows(arena, count),
+          floats(arena.carve<float>(geometry_floats(layout.padded, kDefaultCentroids))),
+          codes(arena.carve<std::uint8_t>(count * layout.code_bytes())),
+          factors(arena.carve<CodeFactors>(count)),
+          postings(arena.carve<std::uint32_t>(count)),
+          ids(arena.carve<NodeId>(count)) {}
+
+    RowArrays rows;
+    float* floats;  // mean, direction, centroids
+    // By row of the build:
+    std::uint8_t* codes;
+    CodeFactors* factors;
+    std::uint32_t* postings;  // first record of its further heap rows
+    NodeId* ids;
+};
+
+}  // namespace vecidx
