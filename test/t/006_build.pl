@@ -256,13 +256,14 @@ foreach my $name (sort keys %scripts)
 my ($out, $err) = ('', '');
 my $writers = IPC::Run::start([ 'pgbench', '-n', '-T', 4, '-c', 3, '-d', $node->connstr('postgres'), @mix ], '>', \$out, '2>', \$err);
 usleep(300_000);
-($error, $workers) = run("$parallel CREATE INDEX CONCURRENTLY busy_idx ON busy USING vamana (embedding vector_l2_ops)");
+my $concurrently = "SET client_min_messages = warning; $parallel";
+($error, $workers) = run("$concurrently CREATE INDEX CONCURRENTLY busy_idx ON busy USING vamana (embedding vector_l2_ops)");
 is_deeply([ $error, $workers ], [ '', 2 ], 'busy: CREATE INDEX CONCURRENTLY');
 index_is_sound($node, 'busy_idx', 'busy: check while others write');
 my $rebuilds = 0;
 do
 {
-	($error, $workers) = run("$parallel REINDEX INDEX CONCURRENTLY busy_idx");
+	($error, $workers) = run("$concurrently REINDEX INDEX CONCURRENTLY busy_idx");
 	is_deeply([ $error, $workers ], [ '', 2 ], 'busy: REINDEX INDEX CONCURRENTLY');
 	$writers->pump_nb;
 } while (++$rebuilds < 20 && $writers->pumpable);
