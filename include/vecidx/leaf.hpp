@@ -11,15 +11,20 @@
 #include "vecidx/gather.hpp"
 #include "vecidx/nearest.hpp"
 #include "vecidx/partition.hpp"
+#include "vecidx/progress.hpp"
 #include "vecidx/tile.hpp"
 
 namespace vecidx {
 
 class LeafCandidates {
   public:
-    LeafCandidates(const Level& level, Window& window, std::pmr::memory_resource* memory)
+    // `progress` hears of `phase`, at least once a leaf.
+    LeafCandidates(const Level& level, Window& window, const Progress& progress, Phase phase,
+                   std::pmr::memory_resource* memory)
         : level_(level),
           window_(window),
+          progress_(progress),
+          phase_(phase),
           splitter_(level, window, memory),
           cell_(memory),
           members_(memory),
@@ -48,6 +53,8 @@ class LeafCandidates {
 
     const Level& level_;
     Window& window_;
+    const Progress& progress_;
+    Phase phase_;
     CellSplitter splitter_;
     std::pmr::vector<std::uint32_t> cell_;
     std::pmr::vector<std::uint32_t> members_;  // of the leaf at hand, those of the skeleton first

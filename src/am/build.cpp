@@ -15,7 +15,6 @@
 namespace vecidx {
 namespace {
 
-constexpr std::size_t kLeastMemory = std::size_t{8} << 20;  // of mapped memory, a process
 // With less than this part of what the whole build would like, a process does more harm to itself than good.
 constexpr std::size_t kLeastPart = 8;
 constexpr std::uint64_t kReportEvery = 1024;
@@ -101,21 +100,26 @@ void load_and_build(Relation heap, Relation index, BuildShared* shared, unsigned
 struct Build {
     Relation heap, index;
     bool concurrent;
-    std::size_t memory;
     std::uint64_t expected_rows;
     std::uint64_t heap_rows = 0, loaded = 0, unindexed = 0;
     bool broken_hot_chain = false;
 };
 
+std::size_t memory_in_all() {
+    return static_cast<std::size_t>(maintenance_work_mem) * 1024;
+}
+
 void fill_shared(BuildShared* shared, void* context) {
     const auto* build = static_cast<Build*>(context);
+    const IndexShape shape = read_meta(build->index).shape;
     shared->heap = RelationGetRelid(build->heap);
     shared->index = RelationGetRelid(build->index);
     shared->concurrent = build->concurrent;
     shared->logged = RelationNeedsWAL(build->index);
-    shared->memory = build->memory;
+    shared->memory = memory_in_all();
+    shared->scratch = scratch_bytes(shape);
     shared->expected_rows = build->expected_rows;
-    shared->extent_rows = BuildRows::rows_per_extent(read_meta(build->index).shape.layout);
+    shared->extent_rows = BuildRows::rows_per_extent(shape.layout);
 }
 
 void lead(BuildShared* shared, ParallelTableScanDesc scan, void* context) {
@@ -141,14 +145,9 @@ std::size_t expected_rows(Relation heap, const IndexShape& shape) {
     return static_cast<std::size_t>(rows);
 }
 
-// Of maintenance_work_mem, for each process.
-std::size_t memory_each(int workers) {
-    return static_cast<std::size_t>(maintenance_work_mem) * 1024 / (static_cast<std::size_t>(workers) + 1);
-}
-
 // Says before the work what too little memory will cost. Times are those of one core of a current server.
 void forecast(Relation index, const IndexShape& shape, std::size_t rows, int processes) {
-    const std::size_t memory = static_cast<std::size_t>(maintenance_work_mem) * 1024;
+    const std::size_t memory = memory_in_all();
     const std::size_t fixed = static_cast<std::size_t>(processes) * scratch_bytes(shape);
     const std::size_t wanted = build_bytes(shape, rows) + fixed;
     if (wanted <= memory || rows < kFewRows) return;
@@ -188,12 +187,10 @@ IndexBuildResult* vamana_build(Relation heap, Relation index, IndexInfo* info) {
     // Vectors kept apart are written while they are loaded, which is the leader's alone.
     const bool apart = shape.layout.own_place == OwnPlace::kApart;
     int workers = apart ? 0 : plan_build_workers(heap, index, info);
-    while (workers > 0 && memory_each(workers) < build_bytes(shape, expected) / kLeastPart) --workers;
-    const std::size_t all = memory_each(workers);
-    const std::size_t fixed = scratch_bytes(shape);
+    const std::size_t least = build_bytes(shape, expected) / kLeastPart;
+    while (workers > 0 && memory_in_all() / (static_cast<std::size_t>(workers) + 1) < least) --workers;
     forecast(index, shape, expected, workers + 1);
-    Build build{heap, index, info->ii_Concurrent, all > fixed + kLeastMemory ? all - fixed : kLeastMemory,
-                expected};
+    Build build{heap, index, info->ii_Concurrent, expected};
     run_build(heap, workers, info->ii_Concurrent, {fill_shared, lead, &build});
     if (build.unindexed > 0) note_unindexed(index);
     if (build.broken_hot_chain)

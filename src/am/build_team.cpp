@@ -11,7 +11,8 @@ constexpr std::uint64_t kQueryKey = 0x7665636900000003;
 constexpr std::uint64_t kWalKey = 0x7665636900000004;
 constexpr std::uint64_t kBufferKey = 0x7665636900000005;
 
-constexpr long kPatience = 1000;  // ms between looks, should a wake-up be missed
+constexpr std::size_t kLeastMemory = std::size_t{8} << 20;  // of mapped memory, a process
+constexpr long kPatience = 1000;                            // ms between looks, should a wake-up be missed
 
 std::uint32_t load(std::uint32_t& value) {
     return std::atomic_ref<std::uint32_t>(value).load(std::memory_order_acquire);
@@ -76,6 +77,11 @@ void estimate(ParallelContext* context, Relation heap, Snapshot snapshot, int wo
 }
 
 }  // namespace
+
+std::size_t mapped_memory(const BuildShared& shared) {
+    const std::size_t each = shared.memory / shared.team;
+    return each > shared.scratch + kLeastMemory ? each - shared.scratch : kLeastMemory;
+}
 
 void BuildTeam::meet(void* context) {
     BuildShared* shared = static_cast<BuildTeam*>(context)->shared;
@@ -149,7 +155,7 @@ BlockNumber blocks_in_all(Relation heap) {
 int plan_build_workers(Relation heap, Relation index, const IndexInfo* info) {
     const int most = max_parallel_maintenance_workers;
     if (most <= 0 || !IsNormalProcessingMode() || IsInParallelMode() || RelationUsesLocalBuffers(index) ||
-        dynamic_shared_memory_type == 0 || !is_safe(info))
+        !is_safe(info))
         return 0;
     const int wanted = RelationGetParallelWorkers(heap, -1);
     if (wanted >= 0) return std::min(wanted, most);

@@ -14,8 +14,9 @@ struct BuildShared {
     // The leader's word, before workers start.
     Oid heap, index;
     bool concurrent;
-    bool logged;         // the index's pages go to the WAL
-    std::size_t memory;  // bytes that each process may use
+    bool logged;          // the index's pages go to the WAL
+    std::size_t memory;   // bytes for all processes together, of which each needs
+    std::size_t scratch;  // beside what it maps
     std::uint64_t expected_rows;
     std::uint32_t extent_rows;
     char rows_path[MAXPGPATH];
@@ -49,6 +50,9 @@ struct BuildShared {
     std::uint64_t nearest[kMaxCentroids];
     BlockNumber first_block;
 };
+
+// Bytes of mapped memory for each process.
+std::size_t mapped_memory(const BuildShared& shared);
 
 // One process's view of its team.
 struct BuildTeam {

@@ -92,10 +92,11 @@ class Builder {
         team_.meet();
         rows_.map();
         Mapping& mapping = rows_.mapping();
-        if (mapping.bytes() > shared_->memory) {
-            const std::size_t columns = std::min(shared_->memory / 2, rows_.count() * kSmallColumns);
-            window_.watch(mapping.data(), mapping.bytes(), std::max(shared_->memory - columns, kLeastWindow),
-                          let_go, &mapping);
+        const std::size_t memory = mapped_memory(*shared_);
+        if (mapping.bytes() > memory) {
+            const std::size_t columns = std::min(memory / 2, rows_.count() * kSmallColumns);
+            window_.watch(mapping.data(), mapping.bytes(), std::max(memory - columns, kLeastWindow), let_go,
+                          &mapping);
         }
         return rows_.arena();
     }

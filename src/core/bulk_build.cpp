@@ -235,7 +235,7 @@ void BulkBuild::choose_skeleton(const Level& level, const Level& next) {
     choose(level.state->medoid);
     if (&level == &levels_[0])
         for (std::size_t c = 0, first = 0; c < level.state->cells; first = level.home_end[c++])
-            if (first < level.home_end[c]) choose(first);
+            if (first < level.home_end[c] && count < wanted) choose(first);
     Random random(level.params.seed + 1);
     while (count < wanted) choose(random.below(static_cast<std::uint32_t>(rows)));
     std::uint32_t number = 0;
@@ -279,14 +279,11 @@ void BulkBuild::compare_leaves() {
 
 void BulkBuild::compare_leaves(std::size_t depth) {
     const Level& level = levels_[depth];
-    LeafCandidates leaves(level, window_, memory_);
+    LeafCandidates leaves(level, window_, progress_, shown(depth, Phase::kLeaves), memory_);
     const std::size_t cells = level.state->cells;
     const std::size_t chunk = share_of(cells, std::clamp<std::size_t>(cells / kCellShares, 1, 8));
     take_shares(level.state->taken[kLeaf], cells, chunk, [&](std::size_t first, std::size_t count) {
-        for (std::size_t at = first; at < first + count; ++at) {
-            progress_(shown(depth, Phase::kLeaves), at, cells);
-            leaves.compare_cell(level.turn[at]);
-        }
+        for (std::size_t turn = first; turn < first + count; ++turn) leaves.compare_cell(turn);
     });
     team_.meet();
 }

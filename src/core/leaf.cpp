@@ -14,13 +14,17 @@ constexpr std::size_t kSpread = 16;  // of the skeleton's members in a leaf
 
 }  // namespace
 
-void LeafCandidates::compare_cell(std::size_t cell) {
+void LeafCandidates::compare_cell(std::size_t turn) {
+    const std::uint32_t cell = level_.turn[turn];
     const std::span<std::uint32_t> members = level_.members_of(cell);
     window_.use(members.data(), members.size_bytes());
     cell_.assign(members.begin(), members.end());
     std::sort(cell_.begin(), cell_.end());
     Random random(level_.params.seed + cell);
-    splitter_.split(cell_, random, [this](std::span<const std::uint32_t> leaf) { compare_leaf(leaf); });
+    splitter_.split(cell_, random, [&](std::span<const std::uint32_t> leaf) {
+        progress_(phase_, turn, level_.state->cells);
+        compare_leaf(leaf);
+    });
 }
 
 void LeafCandidates::compare_leaf(std::span<const std::uint32_t> members) {
