@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory_resource>
 #include <vector>
 
@@ -69,8 +70,24 @@ class Window {
         if (let_go_ != nullptr) note(first, bytes, kPage);
     }
 
+    // How to write bytes at an offset of the block without making anything resident.
+    void write_by(void (*write)(void* context, std::size_t offset, const void* from, std::size_t bytes)) {
+        write_ = write;
+    }
+
+    // Copies bytes into the block.
+    void copy_in(void* to, const void* from, std::size_t bytes) {
+        if (write_ != nullptr) return write_(context_, offset_of(to), from, bytes);
+        use_to_write(to, bytes);
+        std::memcpy(to, from, bytes);
+    }
+
   private:
     enum State : std::uint8_t { kOut, kOld, kRecent };
+
+    std::size_t offset_of(const void* place) const {
+        return static_cast<std::size_t>(static_cast<const std::byte*>(place) - block_) - before_;
+    }
 
     void note(const void* first, std::size_t bytes, std::size_t unit) {
         const auto offset = static_cast<std::size_t>(static_cast<const std::byte*>(first) - block_);
@@ -103,10 +120,12 @@ class Window {
                 state_[hand_] = kOut;
                 --resident_;
                 ++run;
+            } else if (state_[hand_] == kOut) {
+                run += run > 0 ? 1 : 0;  // one call for all between pages that stay
             } else {
                 let_run_go(run);
                 run = 0;
-                if (state_[hand_] == kRecent) state_[hand_] = kOld;
+                state_[hand_] = kOld;
             }
             if (++hand_ < state_.size()) continue;
             let_run_go(run);
@@ -133,6 +152,7 @@ class Window {
     std::size_t hand_ = 0;
     void (*let_go_)(void*, std::size_t, std::size_t) = nullptr;
     void* context_ = nullptr;
+    void (*write_)(void*, std::size_t, const void*, std::size_t) = nullptr;
 };
 
 }  // namespace vecidx

@@ -97,12 +97,16 @@ class Builder {
             const std::size_t columns = std::min(memory / 2, rows_.count() * kSmallColumns);
             window_.watch(mapping.data(), mapping.bytes(), std::max(memory - columns, kLeastWindow), let_go,
                           &mapping);
+            window_.write_by(copy_in);
         }
         return rows_.arena();
     }
 
     static void let_go(void* mapping, std::size_t offset, std::size_t bytes) {
         static_cast<Mapping*>(mapping)->let_go(offset, bytes);
+    }
+    static void copy_in(void* mapping, std::size_t offset, const void* from, std::size_t bytes) {
+        static_cast<Mapping*>(mapping)->write(offset, from, bytes);
     }
 
     // Mean, largest norm, centroids, from a sample of the rows.

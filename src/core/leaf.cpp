@@ -141,8 +141,7 @@ void LeafCandidates::write_slots() {
             slot[size++] = rows_[backward_[i * few + at].id];
         std::fill(slot + size, slot + ids, kNoNode);
         std::byte* place = level_.leaf_slot(rows_[i], members_[i] & choice_mask);
-        window_.use_to_write(place, ids * sizeof(std::uint32_t));
-        std::memcpy(place, slot, ids * sizeof(std::uint32_t));
+        window_.copy_in(place, slot, ids * sizeof(std::uint32_t));
     }
 }
 

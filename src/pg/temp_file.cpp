@@ -61,6 +61,7 @@ std::size_t Mapping::alignment() {
 }
 
 void Mapping::map(std::span<const Part> parts) {
+    std::copy(parts.begin(), parts.end(), parts_);
     for (const Part& part : parts) bytes_ += part.bytes;
     void* room = mmap(nullptr, bytes_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (room == MAP_FAILED)
@@ -83,6 +84,19 @@ void Mapping::map(std::span<const Part> parts) {
 
 void Mapping::let_go(std::size_t offset, std::size_t bytes) {
     madvise(data_ + offset, std::min(bytes, bytes_ - offset), MADV_DONTNEED);
+}
+
+const TempFile* Mapping::part_of(std::size_t& offset) const {
+    const Part* part = parts_;
+    for (; offset >= part->bytes; ++part) offset -= part->bytes;
+    return part->file;
+}
+
+void Mapping::write(std::size_t offset, const void* from, std::size_t bytes) const {
+    const TempFile* file = part_of(offset);
+    errno = 0;
+    const ssize_t done = pwrite(file->descriptor(), from, bytes, static_cast<off_t>(offset));
+    if (done != static_cast<ssize_t>(bytes)) report_failure("write to", file->path());
 }
 
 void Mapping::unmap() {

@@ -34,7 +34,8 @@ class TempFile {
     File file_ = -1;
 };
 
-// Files mapped one behind the other, readable and writable, until the current memory context is reset.
+// At most two files mapped one behind the other, readable and writable, until the current memory context is
+// reset.
 class Mapping {
   public:
     // Each file counts `bytes` of it, a multiple of `alignment()`.
@@ -52,9 +53,18 @@ class Mapping {
     // Makes whole pages of it not resident in this process. The files keep everything.
     void let_go(std::size_t offset, std::size_t bytes);
 
+    // Copies into the files, past the mapping.
+    void write(std::size_t offset, const void* from, std::size_t bytes) const;
+
     void unmap();
 
   private:
+    static constexpr std::size_t kMostParts = 2;
+
+    // The part of an offset, which becomes one in the part's file.
+    const TempFile* part_of(std::size_t& offset) const;
+
+    Part parts_[kMostParts] = {};
     std::byte* data_ = nullptr;
     std::size_t bytes_ = 0;
     MemoryContextCallback at_reset_{};
