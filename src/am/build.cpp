@@ -1,6 +1,6 @@
 // CREATE INDEX: all processes read the heap and append its rows to temporary files, then build the graph of
-// all rows at once and write it once. Memory beyond maintenance_work_mem is not touched at any time: what
-// does not fit is let go, and comes back from the files.
+// all rows at once and write it once. What they hold of the files at a time is bounded by
+// maintenance_work_mem; the rest is let go and comes back (vecidx/arena.hpp).
 #include "am/build_team.hpp"
 #include "am/callbacks.hpp"
 #include "am/graph_build.hpp"
