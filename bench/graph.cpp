@@ -11,6 +11,7 @@
 //     entries=N           centroids whose entry nodes a search starts from; 0: the medoid
 //     alpha= leaf= fan= per_leaf= candidates= sample= seed=      the build
 //     threads=N           that build it
+//     append=N            the last N rows are appended to the graph of the others, which is built first
 //     build=vamana        instead of the bulk build: the baseline (graph_vamana.hpp), with alpha and seed
 //     list=L              of its searches; prune=exact: its RobustPrune in floats instead of 8 bits
 //     page_ns=N           cost of a page access in the server (src/README.md says how it was measured)

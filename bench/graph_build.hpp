@@ -155,9 +155,12 @@ class TimedBuild {
         const auto start = Clock::now();
         const std::string name = options_.text("build", "bulk");
         const bool vamana = name == "vamana";
+        const std::size_t appended = options_.count("append", 0);
         if (!vamana && name != "bulk") fail("unknown build " + name);
         if (vamana)
             build_vamana(base);
+        else if (appended > 0)
+            build_and_append(base, appended, times);
         else
             bulk_build_by(static_cast<unsigned>(options_.count("threads", 1)), base, params_, times, graph_);
         const double seconds = seconds_since(start);
@@ -181,11 +184,22 @@ class TimedBuild {
     static std::string key_of(const Options& options, std::size_t degree) {
         std::string key = std::to_string(degree);
         for (const char* name : {"build", "threads", "list", "prune", "alpha", "leaf", "fan", "per_leaf",
-                                 "candidates", "sample", "seed"}) {
+                                 "candidates", "sample", "seed", "append"}) {
             key += ' ';
             key += options.text(name, "");
         }
         return key;
+    }
+    void build_and_append(const VectorArray& base, std::size_t appended, StageTimes& times) {
+        VectorArray first = base;
+        first.count -= std::min(appended, base.count);
+        BulkGraph old(heap());
+        bulk_build(first, params_, heap(), {[](void*, Phase, std::size_t, std::size_t) {}, nullptr}, old);
+        const auto start = Clock::now();
+        bulk_append(base, old, params_, heap(), {StageTimes::on_progress, &times}, graph_);
+        const double seconds = seconds_since(start);
+        std::printf("appended %zu rows to %zu: %.2f s = %.0f rows/s\n", appended, first.count, seconds,
+                    static_cast<double>(appended) / seconds);
     }
     void build_vamana(const VectorArray& base) {
         VamanaParams p{{params_.alpha, params_.degree}};

@@ -34,6 +34,9 @@ class Lists {
         return true;
     }
 
+    // Room for a row's whole list, whose size the caller sets.
+    Neighbor* edit_all(std::size_t row) const { return entries_ + row * capacity_; }
+
     // A row's list, to be changed in place.
     std::span<Neighbor> edit(std::size_t row) const { return {entries_ + row * capacity_, sizes_[row]}; }
 

@@ -39,6 +39,13 @@ inline constexpr std::size_t kMostRows = std::size_t{1} << 29;
 // Edges to the skeleton that a row may get as candidates, where its neighbours do not lead there.
 inline constexpr std::size_t kBridges = 8;
 
+// What a row is to the build.
+enum Settled : std::uint8_t {
+    kFresh = 0,    // to be linked
+    kSettled = 1,  // of the graph that is appended to
+    kBuried = 2,   // of it too, and dead: walked, but nothing new leads there
+};
+
 struct Level {
     static constexpr std::uint32_t kNoSlot = 0xffffffff;
 
@@ -48,6 +55,7 @@ struct Level {
         std::uint32_t cells;
         std::uint32_t fan_out;  // choices of a row that count: 1 where all rows are in one cell
         std::uint32_t medoid;
+        std::uint32_t settled;    // 1: some rows are
         std::uint32_t skeleton;   // rows of the next level, 0: there is none
         std::uint32_t taken[12];  // one for each stage's shares
     };
@@ -75,7 +83,8 @@ struct Level {
           slot(arena.carve<std::uint32_t>(rows)),
           incoming_end(arena.carve<std::uint64_t>(rows + 2)),
           incoming(arena.carve<Neighbor>(rows * p.degree)),
-          parent(arena.carve<std::uint32_t>(rows)) {}
+          parent(arena.carve<std::uint32_t>(rows)),
+          settled(arena.carve<std::uint8_t>(rows)) {}
 
     // Ids that a row has from one leaf, and bytes that all its candidates and later its edges take.
     static std::size_t leaf_ids(const BulkParams& p) { return 2 * p.per_leaf; }
@@ -128,6 +137,7 @@ struct Level {
     std::uint64_t* incoming_end;  // of row i at i + 1
     Neighbor* incoming;           // rows that have an edge to a row
     std::uint32_t* parent;        // the row from which a tree edge leads here; the medoid's is itself
+    std::uint8_t* settled;        // of each row; in level 0 alone not all are kFresh
 };
 
 }  // namespace vecidx

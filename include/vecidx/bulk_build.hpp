@@ -15,6 +15,10 @@
 // Every candidate has a place of its own, so there are no locks, and with one worker the graph is determined
 // by the seed; with several, the order of rows within a cell is not.
 //
+// A graph is appended to in the same way: its rows take part as *settled* ones, which others find in the
+// leaves, which take the reverse of the edges that lead to them, but keep their place in the tree and search
+// for nothing. What a settled row costs is its share of stages 1 and 5; there is no search here either.
+//
 // Rows must be distinct vectors: equal ones fill leaves with copies, so the caller collapses them first.
 #pragma once
 
@@ -35,6 +39,7 @@ struct BulkInput {
     VectorArray vectors;
     const std::uint8_t* left_out = nullptr;  // 1 for each vector that is no row; nullptr: all are
     std::size_t rows = 0;                    // vectors that are
+    const std::uint8_t* settled = nullptr;   // of each vector (Settled); nullptr: all are fresh
 };
 
 // One worker's part of a build. All workers of the team make the same calls.
@@ -52,6 +57,11 @@ class BulkBuild {
     // Stage 1. Afterwards the input's vectors are not needed any more.
     void partition();
 
+    // When all workers have partitioned, before any links, for every settled row, by any worker: its edges,
+    // of which the first `pins` are the tree's; or that it is the tree's root.
+    void settle(std::uint32_t row, std::span<const std::uint32_t> edges, std::size_t pins);
+    void settle_root(std::uint32_t row) { levels_[0].parent[row] = row; }
+
     // The other stages.
     void link();
 
@@ -64,11 +74,13 @@ class BulkBuild {
     Lists edges() const { return levels_[0].edges(); }
     std::span<const std::uint32_t> parent() const { return {levels_[0].parent, levels_[0].rows()}; }
     std::uint32_t medoid() const { return levels_[0].state->medoid; }
+    bool is_fresh(std::size_t row) const { return levels_[0].settled[row] == kFresh; }
 
     // Stage 3 alone, for `nearest_in_leaves`.
     void compare_leaves();
 
   private:
+    bool is_buried(const Level& level, std::size_t i) const;
     void choose_leaders(const Level& level, const VectorArray& from, const std::uint8_t* left_out);
     void assign(const Level& level, const VectorArray& from, const std::uint8_t* left_out);
     void lay_out_cells(const Level& level);

@@ -21,6 +21,11 @@ struct BulkGraph {
 void bulk_build(const VectorArray& vectors, const BulkParams& params, std::pmr::memory_resource* memory,
                 const Progress& progress, BulkGraph& graph);
 
+// Appends to a graph: its rows are the first of `vectors`, and keep their places in its tree. `graph` is the
+// whole.
+void bulk_append(const VectorArray& vectors, const BulkGraph& old, const BulkParams& params,
+                 std::pmr::memory_resource* memory, const Progress& progress, BulkGraph& graph);
+
 // Rows of a finished build by their number in the input.
 void copy_graph(const BulkBuild& build, std::pmr::memory_resource* memory, BulkGraph& graph);
 

@@ -1,7 +1,9 @@
-// Candidates from leaves: in each leaf all pairs are compared, and every member gets the ids of its few
-// nearest members and of the nearest that have it among their few nearest.
+// Candidates from leaves: in each leaf all pairs are compared, and every member that is not settled gets the
+// ids of its few nearest members and of the nearest that have it among their few nearest. Settled members do
+// not look for theirs, so in their company the others get half as many more of their own nearest.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory_resource>
 #include <span>
@@ -44,11 +46,15 @@ class LeafCandidates {
 
   private:
     void compare_leaf(std::span<const std::uint32_t> members);
-    void gather(std::span<const std::uint32_t> members);
+    bool gather(std::span<const std::uint32_t> members);
     void find_nearest();
     void write_bridges(std::size_t i, const std::int32_t* dots);
     void turn_around();
     void write_slots();
+    // Of a member's nearest those that are told that it is near.
+    std::size_t forward_near(std::size_t i) const {
+        return std::min<std::size_t>(forward_count_[i], level_.params.per_leaf);
+    }
     bool is_forward(std::size_t i, std::size_t j) const;
 
     const Level& level_;
@@ -60,10 +66,12 @@ class LeafCandidates {
     std::pmr::vector<std::uint32_t> members_;  // of the leaf at hand, those of the skeleton first
     std::pmr::vector<std::uint32_t> rows_;     // theirs
     GatheredVectors vectors_;
-    std::size_t skeleton_ = 0;  // how many members are of the skeleton
+    std::size_t skeleton_ = 0;                     // how many members are of the skeleton
+    std::size_t first_fresh_ = 0, end_fresh_ = 0;  // members that are not settled
     PackedTile tile_;
     NearestInRow nearest_;
     std::pmr::vector<std::int32_t> dots_;
+    std::size_t most_forward_ = 0;  // room of each in forward_
     // Of each member the nearest and those that it is nearest to, nearest first, by their number in the leaf.
     std::pmr::vector<Neighbor> forward_, backward_;
     std::pmr::vector<std::uint8_t> forward_count_, backward_count_;

@@ -76,9 +76,19 @@ class Linker {
 void grow_trees(const Lists& lists, std::size_t first, std::size_t count, std::span<std::uint32_t> parent,
                 std::pmr::memory_resource* memory);
 
+// A graph and the tree in it.
+struct Tree {
+    Lists lists;
+    std::size_t degree;
+    std::span<std::uint32_t> parent;
+    const std::uint8_t* settled = nullptr;  // of each row (Settled); nullptr: all are fresh
+
+    bool is_buried(std::size_t row) const { return settled != nullptr && settled[row] == kBuried; }
+};
+
 // Gives a parent to every row that has none: along edges where they lead there, else by a new edge: where a
-// row has fewer than `degree`, or in place of one that the tree does without. Some row must have a parent.
-void connect_rest(const Lists& lists, std::size_t degree, Random& random, std::span<std::uint32_t> parent,
-                  Window& window, std::pmr::memory_resource* memory);
+// row that is not buried has fewer than `degree`, or in place of one that the tree does without. Some row
+// must have a parent.
+void connect_rest(const Tree& tree, Random& random, Window& window, std::pmr::memory_resource* memory);
 
 }  // namespace vecidx

@@ -49,7 +49,35 @@ std::size_t pending_limit(Relation index, const NodeLayout& layout) {
     return std::max(kBytes / stored_bytes(OwnFormat::kF16, layout.padded), least_graph_rows(layout));
 }
 
+// Rows that come at a great rate, as by COPY, had better be merged together: waits while they do, and while
+// the pending area is smaller than the graph.
+void let_grow(Relation index) {
+    constexpr long kLook = 50;                 // ms
+    constexpr std::size_t kLeastGrowth = 500;  // rows in that time: about what a merge does in it
+    constexpr int kMostLooks = 200;
+    const Meta first = read_meta(index);
+    const std::size_t per_page = pending_entries_per_page(first.shape.layout);
+    std::size_t before = first.pending_pages * per_page;
+    for (int look = 0; look < kMostLooks; ++look) {
+        WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, kLook, PG_WAIT_EXTENSION);
+        ResetLatch(MyLatch);
+        CHECK_FOR_INTERRUPTS();
+        const Meta meta = read_meta(index);
+        const std::size_t now = meta.pending_pages * per_page;
+        if (now < before + kLeastGrowth || now >= meta.node_count) return;
+        before = now;
+    }
+}
+
 }  // namespace
+
+void merge_while_due(Relation index) {
+    double merged = 1;
+    while (is_merge_due(index) && merged > 0) {
+        let_grow(index);
+        merged = merge_pending(index, Wait::kYes);
+    }
+}
 
 bool is_merge_due(Relation index) {
     const Meta meta = read_meta(index);
@@ -61,8 +89,7 @@ void merge_if_due(Relation index) {
     if (!is_merge_due(index)) return;
     if (worker_can_see(index)) {
         // Somebody who merges already goes on until the area is below its limit.
-        if (!ConditionalLockPage(index, kMergeTurn, ExclusiveLock)) return;
-        UnlockPage(index, kMergeTurn, ExclusiveLock);
+        if (!try_with_lock(index, IndexLock::kTurn, [] {})) return;
         if (start_worker(index)) return;
     }
     merge_slice(index, kSliceRows);
@@ -81,6 +108,7 @@ void vecidx_merge_worker(Datum) {
     BackgroundWorkerInitializeConnectionByOid(order.database, InvalidOid, 0);
     SetCurrentStatementStartTimestamp();
     StartTransactionCommand();
+    PushActiveSnapshot(GetTransactionSnapshot());  // parallel workers are given one
     pgstat_report_activity(STATE_RUNNING, "merging pending rows of a vamana index");
     const Oid heap = IndexGetRelation(order.index, true);
     if (OidIsValid(heap)) {
@@ -88,13 +116,12 @@ void vecidx_merge_worker(Datum) {
         const Relation index = try_relation_open(order.index, RowExclusiveLock);
         if (index != nullptr) {
             // One worker an index; others were started before this one had its turn.
-            if (ConditionalLockPage(index, vecidx::kMergeTurn, ExclusiveLock)) {
-                while (vecidx::is_merge_due(index) && vecidx::merge_pending(index) > 0) continue;
-                UnlockPage(index, vecidx::kMergeTurn, ExclusiveLock);
-            }
+            vecidx::try_with_lock(index, vecidx::IndexLock::kTurn,
+                                  [index] { vecidx::merge_while_due(index); });
             relation_close(index, RowExclusiveLock);
         }
     }
+    PopActiveSnapshot();
     CommitTransactionCommand();
     pgstat_report_activity(STATE_IDLE, nullptr);
 }

@@ -7,6 +7,9 @@
 
 namespace vecidx {
 
+// Merges until the pending area is below its limit: what the worker does.
+void merge_while_due(Relation index);
+
 // Called by an inserter that has added a page to the pending area; does nothing below the limit.
 void merge_if_due(Relation index);
 

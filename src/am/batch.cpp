@@ -1,6 +1,7 @@
 // Searching for, linking and writing the rows of a batch. See batch.hpp.
 #include "am/batch.hpp"
 
+#include "am/merge_lock.hpp"
 #include "am/progress.hpp"
 #include "vecidx/bulk_graph.hpp"
 #include "vecidx/search.hpp"
@@ -65,7 +66,7 @@ void Batch::own_geometry() {
     geometry_.book.centroids = floats_.data() + 2 * padded;
 }
 
-void Batch::link() {
+void Batch::link(LiveRows& live) {
     own_geometry();
     rows_.collapse_equal();
     rows_.move_to_graph_space(query_.space, geometry_.max_norm_squared, geometry_.mean, geometry_.direction);
@@ -86,9 +87,12 @@ void Batch::link() {
         if (!join_equal(row)) link_row(row);
     }
     link_within_batch();
-    write_images();
+    with_lock(index_, IndexLock::kRows, [&] {
+        live.refresh();
+        write_images(live);
+        add_equal_rows(live);
+    });
     write_reverse_edges();
-    add_equal_rows();
 }
 
 const float* Batch::row_vector(std::uint32_t row) {
@@ -299,7 +303,7 @@ void Batch::link_within_batch() {
 }
 
 // The heap rows of a new node; its posting chain is written before the node is.
-void Batch::finish_image(std::uint32_t row) {
+void Batch::finish_image(std::uint32_t row, const LiveRows& live) {
     NodeHeader& h = image(row).header();
     const BlockNumber block = block_of(meta_.shape, ids_[row]);
     h.version = with_read(index_, block, [&](Page page) {
@@ -308,18 +312,24 @@ void Batch::finish_image(std::uint32_t row) {
             node_in(meta_.shape, page, slot_of(meta_.shape, ids_[row])).header().version + 1);
     });
     std::pmr::vector<HeapTid> tids(memory_);
-    rows_.for_each_tid(row, [&tids](HeapTid tid) { tids.push_back(tid); });
+    rows_.for_each_tid(row, [&](HeapTid tid) {
+        if (live.is_live(tid)) tids.push_back(tid);
+    });
     h.tid_count = static_cast<std::uint8_t>(std::min(tids.size(), kInlineTids));
     std::copy_n(tids.begin(), h.tid_count, h.tids);
+    if (h.tid_count == 0) {
+        h.flags |= kNodeTombstone;
+        ++tombstones_;
+    }
     h.posting =
         write_postings(index_, {ids_[row], h.version}, std::span<const HeapTid>(tids).subspan(h.tid_count));
 }
 
 // New nodes, each page once.
-void Batch::write_images() {
+void Batch::write_images(const LiveRows& live) {
     const auto n = static_cast<std::uint32_t>(rows_.size());
     for (std::uint32_t row = 0; row < n; ++row)
-        if (joined_[row] == 0) finish_image(row);
+        if (joined_[row] == 0) finish_image(row, live);
     for (std::uint32_t row = 0; row < n;) {
         CHECK_FOR_INTERRUPTS();
         if (joined_[row] != 0) {
@@ -361,12 +371,14 @@ void Batch::write_reverse_edges() {
     }
 }
 
-void Batch::add_equal_rows() {
+void Batch::add_equal_rows(const LiveRows& live) {
     for (std::uint32_t row = 0; row < rows_.size(); ++row) {
         if (joined_[row] == 0) continue;
         CHECK_FOR_INTERRUPTS();
         std::pmr::vector<HeapTid> tids(memory_);
-        rows_.for_each_tid(row, [&tids](HeapTid tid) { tids.push_back(tid); });
+        rows_.for_each_tid(row, [&](HeapTid tid) {
+            if (live.is_live(tid)) tids.push_back(tid);
+        });
         add_tids(index_, meta_.shape, ids_[row], tids, image(row).header().error);
     }
 }

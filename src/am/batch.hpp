@@ -3,6 +3,7 @@
 #pragma once
 
 #include "am/disk_graph.hpp"
+#include "am/live_rows.hpp"
 #include "am/row_store.hpp"
 #include "vecidx/adjacency.hpp"
 #include "vecidx/prune.hpp"
@@ -12,14 +13,15 @@ namespace vecidx {
 
 class Batch {
   public:
-    // The merge lock is held, and the metapage says that batch meta.merging is being written. Uses up `rows`,
+    // The graph lock is held, and the metapage says that batch meta.merging is being written. Uses up `rows`,
     // which are as pending rows are stored.
     Batch(Relation index, const Meta& meta, RowStore& rows, std::pmr::memory_resource* memory);
 
-    void link();
+    void link(LiveRows& live);
 
-    // After link: nodes that were added.
+    // After link: nodes that were added, and tombstones among them: all rows of a node had gone meanwhile.
     std::size_t added() const { return added_; }
+    std::uint32_t tombstones() const { return tombstones_; }
 
     // Gives back what the rows do not need any more. Call when no reader can see them as pending rows.
     void release();
@@ -58,10 +60,10 @@ class Batch {
     void choose_parent(std::uint32_t row);
     bool attach_within_batch(std::uint32_t row);
     void link_within_batch();
-    void write_images();
-    void finish_image(std::uint32_t row);
+    void write_images(const LiveRows& live);
+    void finish_image(std::uint32_t row, const LiveRows& live);
     void write_reverse_edges();
-    void add_equal_rows();
+    void add_equal_rows(const LiveRows& live);
 
     Relation index_;
     Meta meta_;
@@ -96,6 +98,7 @@ class Batch {
     std::pmr::vector<std::pair<NodeId, std::uint32_t>> pins_;
     std::pmr::vector<NodeId> unused_;  // slots that were not needed
     std::size_t added_ = 0;
+    std::uint32_t tombstones_ = 0;
 };
 
 }  // namespace vecidx

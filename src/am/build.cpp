@@ -15,8 +15,6 @@
 namespace vecidx {
 namespace {
 
-// With less than this part of what the whole build would like, a process does more harm to itself than good.
-constexpr std::size_t kLeastPart = 8;
 constexpr std::uint64_t kReportEvery = 1024;
 constexpr std::size_t kFewRows = 10000;  // are built in no time
 
@@ -90,7 +88,7 @@ void load_and_build(Relation heap, Relation index, BuildShared* shared, unsigned
     team.team.meet();
 
     if (shared->loaded >= least_graph_rows(shape.layout))
-        build_graph({index, *rows, team, Writing::kNewIndex, {}});
+        build_graph({index, *rows, team, {}}, nullptr);
     else if (leads && shared->loaded > 0)
         keep_pending(index, *rows);
     rows->close();
@@ -104,10 +102,6 @@ struct Build {
     std::uint64_t heap_rows = 0, loaded = 0, unindexed = 0;
     bool broken_hot_chain = false;
 };
-
-std::size_t memory_in_all() {
-    return static_cast<std::size_t>(maintenance_work_mem) * 1024;
-}
 
 void fill_shared(BuildShared* shared, void* context) {
     const auto* build = static_cast<Build*>(context);
@@ -191,7 +185,7 @@ IndexBuildResult* vamana_build(Relation heap, Relation index, IndexInfo* info) {
     while (workers > 0 && memory_in_all() / (static_cast<std::size_t>(workers) + 1) < least) --workers;
     forecast(index, shape, expected, workers + 1);
     Build build{heap, index, info->ii_Concurrent, expected};
-    run_build(heap, workers, info->ii_Concurrent, {fill_shared, lead, &build});
+    run_team({heap, workers, info->ii_Concurrent}, {fill_shared, lead, &build});
     if (build.unindexed > 0) note_unindexed(index);
     if (build.broken_hot_chain)
         info->ii_BrokenHotChain = true;  // Postgres keeps older snapshots off the index

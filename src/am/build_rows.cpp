@@ -52,11 +52,12 @@ void BuildRows::open() {
     entries_file_.open(shared_->entries_path);
 }
 
-void BuildRows::add(const PendingEntry& row, const void* halves) {
+void BuildRows::add(BuildEntry entry, const void* halves) {
     std::byte* to = extent_vectors_ + extent_size_ * width_;
     std::memcpy(to, halves, width_);
-    extent_entries_[extent_size_] = {row, hash_vector(to, width_, row.unit)};
-    note_largest(shared_->max_norm_bits, row.norm_squared);
+    entry.hash = hash_vector(to, width_, entry.row.unit);
+    extent_entries_[extent_size_] = entry;
+    note_largest(shared_->max_norm_bits, entry.row.norm_squared);
     if (++extent_size_ == shared_->extent_rows) flush();
 }
 
@@ -94,24 +95,28 @@ void BuildRows::close() {
     entries_file_.close();
 }
 
-void BuildRows::collapse_equal(const RowArrays& arrays, Window& window) {
+void BuildRows::collapse_equal(const RowArrays& arrays, Units units, Window& window) {
     std::pmr::memory_resource* memory = make_in<ContextResource>(CurrentMemoryContext, CurrentMemoryContext);
     std::pmr::vector<std::uint32_t> table(memory);
     take_shares(shared_->collapse_taken, kParts, 1, [&](std::size_t part, std::size_t) {
-        collapse_part(arrays, static_cast<std::uint32_t>(part), window, table);
+        collapse_part(arrays, units, static_cast<std::uint32_t>(part), window, table);
     });
 }
 
-void BuildRows::collapse_part(const RowArrays& arrays, std::uint32_t part, Window& window,
+void BuildRows::collapse_part(const RowArrays& arrays, Units units, std::uint32_t part, Window& window,
                               std::pmr::vector<std::uint32_t>& table) {
     const std::size_t rows = count();
     const std::size_t slots = std::bit_ceil(2 * rows / kParts + 64);
     table.assign(slots, kNoRow);
-    std::size_t distinct = 0;
+    std::size_t distinct = 0, alone = 0;
+    const auto unit_of = [&](std::uint32_t row) {
+        if (units == Units::kAsLoaded) return entries_[row].row.unit;
+        window.use(arrays.units + row, sizeof(float));
+        return arrays.units[row];
+    };
     const auto same = [&](std::uint32_t a, std::uint32_t b) {
         window.use(entries_ + a, sizeof(BuildEntry));
-        if (entries_[a].hash != entries_[b].hash || entries_[a].row.unit != entries_[b].row.unit)
-            return false;
+        if (entries_[a].hash != entries_[b].hash || unit_of(a) != unit_of(b)) return false;
         window.use(halves(a), width_);
         window.use(halves(b), width_);
         return std::memcmp(halves(a), halves(b), width_) == 0;
@@ -128,6 +133,11 @@ void BuildRows::collapse_part(const RowArrays& arrays, std::uint32_t part, Windo
         arrays.next_same[row] = kNoRow;
         arrays.left_out[row] = 1;
         if (!is_row(row)) continue;
+        if (entries_[row].alone != 0) {
+            arrays.left_out[row] = 0;
+            ++alone;
+            continue;
+        }
         std::size_t at = entries_[row].hash & (table.size() - 1);
         while (table[at] != kNoRow && !same(table[at], row)) at = (at + 1) & (table.size() - 1);
         if (table[at] == kNoRow) {
@@ -142,7 +152,7 @@ void BuildRows::collapse_part(const RowArrays& arrays, std::uint32_t part, Windo
         arrays.next_same[first] = row;
         entries_[first].row.error = std::max(entries_[first].row.error, entries_[row].row.error);
     }
-    add_shared(shared_->distinct, std::uint64_t{distinct});
+    add_shared(shared_->distinct, std::uint64_t{distinct + alone});
 }
 
 // Twice the room, where hashes are not spread evenly.

@@ -12,10 +12,12 @@
 
 namespace vecidx {
 
-// A row but for its vector. No row: one with an invalid TID, in the unused rest of an extent.
+// A row but for its vector. No row: one with neither TID nor node, in the unused rest of an extent.
 struct BuildEntry {
     PendingEntry row;
-    std::uint64_t hash;  // of the stored vector
+    NodeId node;          // that the row is in the graph which is appended to, or 0, which is no node
+    std::uint32_t alone;  // 1: equal vectors do not join it
+    std::uint64_t hash;   // of the stored vector
 };
 
 // Arrays over all rows that were loaded, by their number there.
@@ -42,7 +44,8 @@ class BuildRows {
     void open();
 
     // Appends a row to this process's extent. After the last one, `flush`.
-    void add(const PendingEntry& row, const void* halves);
+    void add(const PendingEntry& row, const void* halves) { add({row, 0, 0, 0}, halves); }
+    void add(BuildEntry entry, const void* halves);
     void flush();
 
     // When all have flushed: rows in all extents.
@@ -57,18 +60,21 @@ class BuildRows {
     VectorArray vectors(const RowArrays& arrays) const {
         return {vectors_at_, arrays.units, count(), width_ / sizeof(f16), OwnFormat::kF16};
     }
-    bool is_row(std::size_t row) const { return entries_[row].row.tid.offset != 0; }
+    bool is_row(std::size_t row) const { return entries_[row].row.tid.offset != 0 || is_settled(row); }
+    bool is_settled(std::size_t row) const { return entries_[row].node != 0; }
     Arena arena() const { return Arena(vectors_at_ + vector_bytes()); }
     Mapping& mapping() { return mapping_; }
 
     // Joins equal vectors, this process its share of them: of each, the first stays, with the largest error;
-    // the other heap rows follow from its `next_same`.
-    void collapse_equal(const RowArrays& arrays, Window& window);
+    // the other heap rows follow from its `next_same`. `units` are those of the vectors as they are now.
+    enum class Units { kAsLoaded, kInGraphSpace };
+    void collapse_equal(const RowArrays& arrays, Units units, Window& window);
 
     // The heap rows of a row.
     template <typename Fn>
     void for_each_tid(const RowArrays& arrays, std::uint32_t row, Fn fn) const {
-        for (; row != kNoRow; row = arrays.next_same[row]) fn(entries_[row].row.tid);
+        for (; row != kNoRow; row = arrays.next_same[row])
+            if (!is_settled(row)) fn(entries_[row].row.tid);
     }
 
     void close();
@@ -76,7 +82,7 @@ class BuildRows {
   private:
     std::size_t vector_bytes() const { return round_up(count() * width_, Mapping::alignment()); }
     std::size_t entry_bytes() const { return round_up(count() * sizeof(BuildEntry), Mapping::alignment()); }
-    void collapse_part(const RowArrays& arrays, std::uint32_t part, Window& window,
+    void collapse_part(const RowArrays& arrays, Units units, std::uint32_t part, Window& window,
                        std::pmr::vector<std::uint32_t>& table);
     void grow(std::pmr::vector<std::uint32_t>& table) const;
 

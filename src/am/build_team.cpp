@@ -67,7 +67,7 @@ void make_query(shm_toc* toc) {
 void estimate(ParallelContext* context, Relation heap, Snapshot snapshot, int workers) {
     const std::size_t chunks[] = {
         sizeof(BuildShared),
-        table_parallelscan_estimate(heap, snapshot),
+        heap != nullptr ? table_parallelscan_estimate(heap, snapshot) : 1,
         sizeof(WalUsage) * static_cast<std::size_t>(workers),
         sizeof(BufferUsage) * static_cast<std::size_t>(workers),
         debug_query_string != nullptr ? std::strlen(debug_query_string) + 1 : 1,
@@ -97,22 +97,23 @@ void BuildTeam::meet(void* context) {
     ConditionVariableBroadcast(&shared->met);
 }
 
-void run_build(Relation heap, int workers, bool concurrent, const BuildWork& work) {
-    if (workers == 0) {  // not in parallel mode, which not every expression allows
+void run_team(const TeamPlan& plan, const BuildWork& work) {
+    if (plan.workers == 0) {  // not in parallel mode, which not every expression allows
         BuildShared* shared = set_up(palloc(sizeof(BuildShared)), work);
         announce_team(shared, 1);
         return work.lead(shared, nullptr, work.context);
     }
     EnterParallelMode();
-    ParallelContext* context = CreateParallelContext("vecidx", "vecidx_build_worker", workers);
-    const Snapshot snapshot = concurrent ? RegisterSnapshot(GetTransactionSnapshot()) : SnapshotAny;
-    estimate(context, heap, snapshot, workers);
+    ParallelContext* context = CreateParallelContext("vecidx", "vecidx_build_worker", plan.workers);
+    const Snapshot snapshot = plan.concurrent ? RegisterSnapshot(GetTransactionSnapshot()) : SnapshotAny;
+    estimate(context, plan.heap, snapshot, plan.workers);
     InitializeParallelDSM(context);
     BuildShared* shared = set_up(shm_toc_allocate(context->toc, sizeof(BuildShared)), work);
     shm_toc_insert(context->toc, kSharedKey, shared);
-    const ParallelTableScanDesc scan = make_scan(context->toc, heap, snapshot);
-    auto* wal = make_usage<WalUsage>(context->toc, kWalKey, workers);
-    auto* buffers = make_usage<BufferUsage>(context->toc, kBufferKey, workers);
+    const ParallelTableScanDesc scan =
+        plan.heap != nullptr ? make_scan(context->toc, plan.heap, snapshot) : nullptr;
+    auto* wal = make_usage<WalUsage>(context->toc, kWalKey, plan.workers);
+    auto* buffers = make_usage<BufferUsage>(context->toc, kBufferKey, plan.workers);
     make_query(context->toc);
     LaunchParallelWorkers(context);
     const int launched = context->nworkers_launched;
@@ -123,9 +124,13 @@ void run_build(Relation heap, int workers, bool concurrent, const BuildWork& wor
 
     WaitForParallelWorkersToFinish(context);
     for (int i = 0; i < launched; ++i) InstrAccumParallelQuery(&buffers[i], &wal[i]);
-    if (concurrent) UnregisterSnapshot(snapshot);
+    if (plan.concurrent) UnregisterSnapshot(snapshot);
     DestroyParallelContext(context);
     ExitParallelMode();
+}
+
+std::size_t memory_in_all() {
+    return static_cast<std::size_t>(maintenance_work_mem) * 1024;
 }
 
 namespace {
@@ -162,6 +167,15 @@ int plan_build_workers(Relation heap, Relation index, const IndexInfo* info) {
     return blocks_in_all(heap) < static_cast<BlockNumber>(min_parallel_table_scan_size) ? 0 : most;
 }
 
+int plan_merge_workers(Relation index, std::size_t rows, std::size_t bytes) {
+    constexpr std::size_t kRows = 20000;  // of a process: fewer are linked before it has started
+    if (!IsNormalProcessingMode() || IsInParallelMode() || RelationUsesLocalBuffers(index) ||
+        !ActiveSnapshotSet())
+        return 0;
+    const auto fit = static_cast<int>(std::min(rows / kRows, memory_in_all() * kLeastPart / (bytes + 1)));
+    return std::clamp(fit - 1, 0, max_parallel_maintenance_workers);
+}
+
 }  // namespace vecidx
 
 extern "C" {
@@ -170,16 +184,23 @@ PGDLLEXPORT void vecidx_build_worker(dsm_segment* segment, shm_toc* toc);
 void vecidx_build_worker(dsm_segment*, shm_toc* toc) {
     using namespace vecidx;
     auto* shared = static_cast<BuildShared*>(shm_toc_lookup(toc, kSharedKey, false));
-    auto* scan = static_cast<ParallelTableScanDesc>(shm_toc_lookup(toc, kScanKey, false));
+    auto* scan = static_cast<ParallelTableScanDesc>(shm_toc_lookup(toc, kScanKey, true));
     debug_query_string = static_cast<char*>(shm_toc_lookup(toc, kQueryKey, true));
     pgstat_report_activity(STATE_RUNNING, debug_query_string);
-    const LOCKMODE heap_lock = shared->concurrent ? ShareUpdateExclusiveLock : ShareLock;
-    const LOCKMODE index_lock = shared->concurrent ? RowExclusiveLock : AccessExclusiveLock;
+    const bool creates = shared->job == BuildJob::kCreateIndex;
+    const LOCKMODE heap_lock = !creates             ? AccessShareLock
+                               : shared->concurrent ? ShareUpdateExclusiveLock
+                                                    : ShareLock;
+    const LOCKMODE index_lock = creates && !shared->concurrent ? AccessExclusiveLock : RowExclusiveLock;
     const Relation heap = table_open(shared->heap, heap_lock);
     const Relation index = index_open(shared->index, index_lock);
     InstrStartParallelQuery();
     wait_until(shared, [&] { return load(shared->team) > 0; });
-    build_as_worker(heap, index, shared, static_cast<unsigned>(ParallelWorkerNumber) + 1, scan);
+    const unsigned worker = static_cast<unsigned>(ParallelWorkerNumber) + 1;
+    if (creates)
+        build_as_worker(heap, index, shared, worker, scan);
+    else
+        merge_as_worker(index, shared, worker);
     auto* wal = static_cast<WalUsage*>(shm_toc_lookup(toc, kWalKey, false));
     auto* buffers = static_cast<BufferUsage*>(shm_toc_lookup(toc, kBufferKey, false));
     InstrEndParallelQuery(&buffers[ParallelWorkerNumber], &wal[ParallelWorkerNumber]);

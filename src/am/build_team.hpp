@@ -9,9 +9,12 @@
 
 namespace vecidx {
 
+enum class BuildJob : std::uint32_t { kCreateIndex = 0, kMerge = 1 };
+
 // Everything that a build's processes tell each other. Zeros at the start.
 struct BuildShared {
     // The leader's word, before workers start.
+    BuildJob job;
     Oid heap, index;
     bool concurrent;
     bool logged;          // the index's pages go to the WAL
@@ -38,8 +41,19 @@ struct BuildShared {
     std::uint64_t mapped;             // bytes of rows_path, once allocated
     std::uint32_t broken_hot_chains;  // met by so many: older snapshots see rows that are not indexed
 
+    // Of a merge: what it reads of the pending area, and VACUUM's count of sweeps before.
+    struct {
+        BlockNumber head;
+        std::uint32_t sweeps, last_sequence;
+        BlockNumber run_last;
+        std::uint32_t run_pages;
+    } merge;
+
     // Shares of stages (vecidx/team.hpp).
     std::uint32_t collapse_taken, move_taken, encode_taken, write_taken;
+    std::uint32_t nodes_taken, hash_taken, number_taken, settle_taken, edges_taken;
+
+    std::uint32_t tombstones;  // nodes that were written without a row
 
     // The trained geometry, beside its floats.
     std::uint32_t centroid_count;
@@ -74,8 +88,18 @@ struct BuildWork {
     void* context;
 };
 
-// Runs a build with up to `workers` processes beside this one. Those that start call build_as_worker.
-void run_build(Relation heap, int workers, bool concurrent, const BuildWork& work);
+// Up to how many processes beside this one; and what they scan, or nullptr.
+struct TeamPlan {
+    Relation heap;
+    int workers;
+    bool concurrent;
+};
+
+// Runs a build or a merge. Workers that start call build_as_worker or merge_as_worker.
+void run_team(const TeamPlan& plan, const BuildWork& work);
+
+// Bytes that maintenance_work_mem allows to all processes together.
+std::size_t memory_in_all();
 
 // Blocks of a table and of what is stored out of line for it: vectors of many dimensions.
 BlockNumber blocks_in_all(Relation heap);
@@ -83,8 +107,16 @@ BlockNumber blocks_in_all(Relation heap);
 // Workers that a build of this index may ask for.
 int plan_build_workers(Relation heap, Relation index, const IndexInfo* info);
 
-// build.cpp: what a worker does, relations open.
+// Workers that a merge may ask for which is a build of `rows` rows in `bytes` of memory, where it has them
+// all.
+int plan_merge_workers(Relation index, std::size_t rows, std::size_t bytes);
+
+// With less than this part of what a build would like, a process does more harm to itself than good.
+inline constexpr std::size_t kLeastPart = 8;
+
+// build.cpp and bulk_merge.cpp: what a worker does, relations open.
 void build_as_worker(Relation heap, Relation index, BuildShared* shared, unsigned worker,
                      ParallelTableScanDesc scan);
+void merge_as_worker(Relation index, BuildShared* shared, unsigned worker);
 
 }  // namespace vecidx

@@ -1,88 +1,30 @@
-// Merges: taking rows off the pending area's head and linking them, one batch under the merge lock at a time.
+// Merges: taking rows off the pending area's head and linking them, one batch under the graph lock at a time.
 // The graph is written before the pending area is cleared, so a scan, which reads in the other order, misses
-// nothing; and a merge that was interrupted is undone by the next.
+// nothing; and a merge that was interrupted is undone by the next. A batch is linked by searches, or, where
+// it is large beside the graph, by appending (graph_append.hpp).
 #include "am/merge.hpp"
 
 #include "am/batch.hpp"
+#include "am/bulk_merge.hpp"
 #include "am/graph_build.hpp"
 #include "am/merge_lock.hpp"
-#include "storage/pending.hpp"
-#include "vecidx/bulk_build.hpp"
+#include "am/pending_load.hpp"
+#include "am/progress.hpp"
 
 namespace vecidx {
 namespace {
 
-constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
 constexpr std::size_t kLeastBatch = 256;
 
-// The rows of pending pages from the head on, into a RowStore or a BuildRows.
-struct Load {
-    std::size_t capacity;         // no further page once there are so many
-    std::uint32_t last_sequence;  // no page after this one
-    PendingRun run{};             // what was read
-    std::size_t rows = 0;         // what was in it
-};
-
-template <typename Rows>
-void add_rows(Relation index, const NodeLayout& layout, const PendingPage& page, void* apart, Rows& rows) {
-    for (std::size_t i = 0; i < page.count(); ++i) {
-        const PendingEntry& e = page.entry(i);
-        const void* halves = page.vector(i).data;
-        if (e.own_block != kNoOwnBlock) {
-            read_apart(index, layout, e.own_block, apart);
-            halves = apart;
-        }
-        rows.add(e, halves);
-    }
-}
-
-// Closes the page at the tail, to which rows may be appended at any time, and reads what it has.
-template <typename Rows>
-std::size_t close_and_read(Relation index, const NodeLayout& layout, BlockNumber block, void* apart,
-                           Rows& rows) {
-    std::size_t count = 0;
-    with_write(index, block, PageKind::kPending, [&](Page page) {
-        check_pending_page(index, layout, block, page);
-        page_tail(page).flags |= kPendingClosed;
-        const PendingPage pending(layout, page);
-        count = pending.count();
-        add_rows(index, layout, pending, apart, rows);
-    });
-    return count;
-}
-
-template <typename Rows>
-void load_pending(Relation index, const Meta& meta, Load& load, Rows& rows) {
-    const NodeLayout& layout = meta.shape.layout;
-    void* apart = palloc(stored_bytes(OwnFormat::kF16, layout.padded));
-    for (BlockNumber block = meta.pending_head; block != InvalidBlockNumber && load.rows < load.capacity;) {
-        CHECK_FOR_INTERRUPTS();
-        bool open = false, wanted = false;
-        const BlockNumber next = with_read(index, block, [&](Page page) {
-            check_kind(index, block, page, PageKind::kPending);
-            check_pending_page(index, layout, block, page);
-            const PageTail& tail = page_tail(page);
-            wanted = tail.sequence <= load.last_sequence;
-            open = tail.next == InvalidBlockNumber && (tail.flags & kPendingClosed) == 0;
-            if (wanted && !open) {
-                const PendingPage pending(layout, page);
-                load.rows += pending.count();
-                add_rows(index, layout, pending, apart, rows);
-            }
-            return tail.next;
-        });
-        if (!wanted) break;
-        if (open) load.rows += close_and_read(index, layout, block, apart, rows);
-        load.run.last = block;
-        ++load.run.pages;
-        block = next;
-    }
-}
+// Rows are appended rather than searched for when they are at least so many, and one for so many nodes.
+constexpr std::size_t kLeastLarge = 1000;
+constexpr std::size_t kLargeShare = 16;
 
 // Takes the pages that were loaded off the chain; from here on they belong to nobody.
-void advance_head(Relation index, const PendingRun& run, std::size_t added) {
+void advance_head(Relation index, const PendingRun& run, const Batch& batch) {
     with_meta_write(index, [&](Meta& meta) {
-        meta.node_count += static_cast<std::uint32_t>(added);
+        meta.node_count += static_cast<std::uint32_t>(batch.added());
+        meta.tombstones += batch.tombstones();
         finish_run(index, meta, run);
     });
 }
@@ -151,88 +93,78 @@ SlotCount undo_page(Relation index, const Meta& meta, BlockNumber block) {
     return count;
 }
 
-std::size_t memory_budget() {
-    return static_cast<std::size_t>(maintenance_work_mem) * 1024;
-}
-
-// Says that a batch is being written, and reads the metapage that says so.
+// Says that a batch is being written, and reads the metapage that says so. From here on no sweep takes empty
+// pages and slots for leftovers.
 Meta begin_merge(Relation index) {
-    with_meta_write(index, [](Meta& m) { m.merging = m.batch + 1; });
+    with_lock(index, IndexLock::kRows,
+              [&] { with_meta_write(index, [](Meta& m) { m.merging = m.batch + 1; }); });
     return read_meta(index);
 }
 
-// The first graph, of all rows that are pending up to `last_sequence`. False when they are too few.
-bool build_first_graph(Relation index, const Meta& before, std::uint32_t last_sequence, MemoryContext context,
-                       double& merged) {
-    const NodeLayout& layout = before.shape.layout;
+// What merges of all sorts are told.
+struct Order {
+    Relation index;
+    std::uint32_t last_sequence;  // no page after this one
+    std::size_t most;             // no further page once there are so many rows
+    MemoryContext context;
+};
+
+// Makes or extends the graph with all rows that are pending; returns how many.
+std::size_t merge_in_bulk(const Order& order, const Meta& before) {
+    begin_merge(order.index);
+    return run_bulk_merge({order.index, before.pending_head, before.sweeps, order.last_sequence});
+}
+
+// Whether there are rows enough for a first graph; where there are not, and they take too many pages, those
+// are put in order.
+bool is_graph_due(const Order& order, const Meta& meta) {
+    const NodeLayout& layout = meta.shape.layout;
     const std::size_t least = least_graph_rows(layout);
-    if (before.pending_pages * pending_entries_per_page(layout) < least) return false;
-    RowStore few(layout, make_in<ContextResource>(context, context));
-    Load look{least, last_sequence};
-    load_pending(index, before, look, few);
-    if (few.size() < least) {
-        if (look.run.pages > 0) keep_together(index, before, few, look.run);
-        return false;
-    }
-
-    const Meta meta = begin_merge(index);
-    auto* shared = static_cast<BuildShared*>(MemoryContextAllocZero(context, sizeof(BuildShared)));
-    ConditionVariableInit(&shared->met);
-    shared->team = 1;
-    shared->memory = memory_budget();
-    shared->extent_rows = BuildRows::rows_per_extent(layout);
-    BuildTeam team(shared, 0);
-    auto* rows = make_in<BuildRows>(context, layout, shared);
-    rows->create();
-    Load load{kNoLimit, last_sequence};
-    load_pending(index, meta, load, *rows);
-    rows->flush();
-    build_graph({index, *rows, team, Writing::kLiveIndex, load.run});
-    rows->close();
-    free_chain(index, meta.pending_head, load.run.last);
-    merged += static_cast<double>(load.rows);
-    return true;
+    if (meta.pending_pages * pending_entries_per_page(layout) < least) return false;
+    RowStore few(layout, make_in<ContextResource>(order.context, order.context));
+    Load look{least, order.last_sequence};
+    load_pending(order.index, meta, look, few);
+    if (few.size() >= least) return true;
+    if (look.run.pages > 0)
+        with_lock(order.index, IndexLock::kRows, [&] { keep_together(order.index, meta, few, look.run); });
+    return false;
 }
 
-// One batch, no further page once it has `most` rows; adds to `merged` the rows it took. False: nothing is
-// left to do.
-bool merge_batch(Relation index, std::uint32_t last_sequence, std::size_t most, MemoryContext context,
-                 double& merged) {
-    undo_interrupted_merge(index);
-    const Meta before = read_meta(index);
-    if (before.pending_head == InvalidBlockNumber) return false;
-    if (before.trained == 0) return build_first_graph(index, before, last_sequence, context, merged);
+// Whether so much is pending that looking at every node costs less than searching for every row.
+bool is_large(const Meta& meta) {
+    const std::size_t rows = meta.pending_pages * pending_entries_per_page(meta.shape.layout);
+    return rows >= std::max<std::size_t>(meta.node_count / kLargeShare, kLeastLarge);
+}
+
+// Links rows by searches; returns how many. 0: there are none.
+std::size_t merge_by_search(const Order& order, const Meta& before) {
     const NodeLayout& layout = before.shape.layout;
-    auto* memory = make_in<ContextResource>(context, context);
-    auto* rows = make_in<RowStore>(context, layout, memory);
-    const std::size_t fit = std::max(memory_budget() / Batch::bytes_per_row(layout), kLeastBatch);
-    Load load{std::min(most, fit), last_sequence};
-    load_pending(index, before, load, *rows);
-    if (load.run.pages == 0) return false;
-    merged += static_cast<double>(load.rows);
-
-    const Meta meta = begin_merge(index);
-    auto* batch = make_in<Batch>(context, index, meta, *rows, memory);
-    batch->link();
-    advance_head(index, load.run, batch->added());
-    free_chain(index, meta.pending_head, load.run.last);
+    auto* memory = make_in<ContextResource>(order.context, order.context);
+    auto* rows = make_in<RowStore>(order.context, layout, memory);
+    const std::size_t fit = std::max(memory_in_all() / Batch::bytes_per_row(layout), kLeastBatch);
+    Load load{std::min(order.most, fit), order.last_sequence};
+    load_pending(order.index, before, load, *rows);
+    if (load.run.pages == 0) return 0;
+    LiveRows live(order.index, {before.pending_head, before.sweeps, load.run}, memory);
+    const Meta meta = begin_merge(order.index);
+    auto* batch = make_in<Batch>(order.context, order.index, meta, *rows, memory);
+    batch->link(live);
+    with_lock(order.index, IndexLock::kRows, [&] {
+        advance_head(order.index, load.run, *batch);
+        free_chain(order.index, meta.pending_head, load.run.last);
+    });
     batch->release();
-    return true;
+    return load.rows;
 }
 
-}  // namespace
-
-namespace {
-
-// Calls fn(context) in a memory context of its own.
-template <typename Fn>
-void in_own_context(Fn fn) {
-    const MemoryContext context =
-        AllocSetContextCreate(CurrentMemoryContext, "vamana merge", ALLOCSET_DEFAULT_SIZES);
-    const MemoryContext old = MemoryContextSwitchTo(context);
-    fn(context);
-    MemoryContextSwitchTo(old);
-    MemoryContextDelete(context);
+// One batch, under the graph lock; returns the number of rows that it took.
+std::size_t merge_batch(const Order& order) {
+    undo_interrupted_merge(order.index);
+    const Meta meta = read_meta(order.index);
+    if (meta.pending_head == InvalidBlockNumber) return 0;
+    if (meta.trained == 0) return is_graph_due(order, meta) ? merge_in_bulk(order, meta) : 0;
+    if (order.most == kNoLimit && is_large(meta)) return merge_in_bulk(order, meta);
+    return merge_by_search(order, meta);
 }
 
 }  // namespace
@@ -258,25 +190,31 @@ void undo_interrupted_merge(Relation index) {
     });
 }
 
-double merge_pending(Relation index) {
+double merge_pending(Relation index, Wait wait) {
     const std::uint32_t last_sequence = read_meta(index).pending_sequence;
     double merged = 0;
-    for (bool more = true; more;)
-        in_own_context([&](MemoryContext context) {
-            with_merge_lock(index,
-                            [&] { more = merge_batch(index, last_sequence, kNoLimit, context, merged); });
+    for (std::size_t rows = 1; rows > 0;) {
+        rows = 0;
+        in_context("vamana merge", [&](MemoryContext context) {
+            const auto batch = [&] { rows = merge_batch({index, last_sequence, kNoLimit, context}); };
+            if (wait == Wait::kYes)
+                with_lock(index, IndexLock::kGraph, batch);
+            else
+                try_with_lock(index, IndexLock::kGraph, batch);
         });
+        merged += static_cast<double>(rows);
+    }
     if (merged > 0) IndexFreeSpaceMapVacuum(index);
     return merged;
 }
 
 void merge_slice(Relation index, std::size_t rows) {
-    if (!ConditionalLockPage(index, kMetaBlock, ExclusiveLock)) return;
-    double merged = 0;
-    in_own_context([&](MemoryContext context) {
-        merge_batch(index, read_meta(index).pending_sequence, rows, context, merged);
+    std::size_t merged = 0;
+    in_context("vamana merge", [&](MemoryContext context) {
+        try_with_lock(index, IndexLock::kGraph, [&] {
+            merged = merge_batch({index, read_meta(index).pending_sequence, rows, context});
+        });
     });
-    UnlockPage(index, kMetaBlock, ExclusiveLock);
     if (merged > 0) IndexFreeSpaceMapVacuum(index);
 }
 

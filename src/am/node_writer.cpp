@@ -1,6 +1,7 @@
 // Placing and writing of nodes. See node_writer.hpp.
 #include "am/node_writer.hpp"
 
+#include "am/merge_lock.hpp"
 #include "am/progress.hpp"
 #include "storage/page_writer.hpp"
 
@@ -8,7 +9,9 @@ namespace vecidx {
 namespace {
 
 constexpr std::size_t kPollEvery = 512;
-constexpr std::size_t kPagesAtOnce = 32;  // pages of a share: one WAL record
+constexpr std::uint16_t kFirstVersion = 1;  // of a slot that was never used
+constexpr std::size_t kPagesAtOnce = 32;    // pages of a share: one WAL record
+constexpr std::size_t kLiveShare = 256;     // rows that are looked at in one hold of the row lock
 
 }  // namespace
 
@@ -17,42 +20,53 @@ NodeWriter::NodeWriter(const NodeSource& source, const Meta& meta)
       meta_(meta),
       layout_(meta_.shape.layout),
       space_(meta_.shape.metric, meta_.shape.dims),
-      z_(static_cast<float*>(palloc(layout_.padded * sizeof(float)))) {}
+      z_(static_cast<float*>(palloc(layout_.padded * sizeof(float)))),
+      tids_(make_in<ContextResource>(CurrentMemoryContext, CurrentMemoryContext)) {}
 
-// Gives every row its node, and writes the posting chains, which nodes lead to.
 void NodeWriter::place_nodes() {
     const std::size_t rows = in_.graph.source().size();
     in_.window.use(in_.arrays.ids, rows * sizeof(NodeId));
     in_.window.use(in_.arrays.postings, rows * sizeof(std::uint32_t));
-    if (in_.writing == Writing::kNewIndex) {
-        const std::size_t pages = ceil_div<std::size_t>(rows, meta_.shape.nodes_per_page);
-        const BlockNumber block = reserve_blocks(in_.index, pages);
-        check_node_number(in_.index, meta_.shape, block + static_cast<BlockNumber>(pages));
-        for (std::size_t row = 0; row < rows; ++row)
-            in_.arrays.ids[row] = node_id(meta_.shape, block, 0) + static_cast<NodeId>(row);
-    } else {
-        allocate_nodes(in_.index, rows, in_.arrays.ids);
-    }
-    std::pmr::vector<HeapTid> tids(make_in<ContextResource>(CurrentMemoryContext, CurrentMemoryContext));
+    if (in_.live == nullptr)
+        place_in_new_index(rows);
+    else
+        place_in_live_index(rows);
+}
+
+void NodeWriter::place_in_new_index(std::size_t rows) {
+    const std::size_t pages = ceil_div<std::size_t>(rows, meta_.shape.nodes_per_page);
+    const BlockNumber block = reserve_blocks(in_.index, pages);
+    check_node_number(in_.index, meta_.shape, block + static_cast<BlockNumber>(pages));
+    for (std::size_t row = 0; row < rows; ++row)
+        in_.arrays.ids[row] = node_id(meta_.shape, block, 0) + static_cast<NodeId>(row);
     for (std::size_t row = 0; row < rows; ++row) {
         if (row % kPollEvery == 0) CHECK_FOR_INTERRUPTS();
-        in_.window.use(in_.graph.source().data() + row, sizeof(std::uint32_t));
-        const std::uint32_t source = in_.graph.source()[row];
-        in_.window.use(in_.arrays.rows.next_same + source, sizeof source);
-        in_.arrays.postings[row] = kNoPosting;
-        if (in_.arrays.rows.next_same[source] == kNoRow) continue;
-        tids.clear();
-        in_.rows.for_each_tid(in_.arrays.rows, source, [&tids](HeapTid tid) { tids.push_back(tid); });
-        if (tids.size() > kInlineTids)
-            in_.arrays.postings[row] = write_postings(in_.index, {in_.arrays.ids[row], 1},
-                                                      std::span<const HeapTid>(tids).subspan(kInlineTids));
+        write_chain(row);
     }
 }
 
+void NodeWriter::place_in_live_index(std::size_t rows) {
+    std::size_t fresh = 0;
+    for (std::size_t row = 0; row < rows; ++row) fresh += in_.graph.is_fresh(row) ? 1 : 0;
+    auto* ids = static_cast<NodeId*>(
+        MemoryContextAllocHuge(CurrentMemoryContext, std::max<std::size_t>(fresh, 1) * sizeof(NodeId)));
+    allocate_nodes(in_.index, fresh, ids);
+    std::size_t next = 0;
+    for (std::size_t row = 0; row < rows; ++row)
+        if (in_.graph.is_fresh(row)) in_.arrays.ids[row] = ids[next++];
+    pfree(ids);
+}
+
 void NodeWriter::write_all() {
+    if (in_.team.leads()) enter_phase(BuildPhase::kWrite, in_.graph.source().size());
+    if (in_.live == nullptr)
+        write_new();
+    else
+        write_live();
+}
+
+void NodeWriter::write_new() {
     const std::size_t rows = in_.graph.source().size(), per_page = meta_.shape.nodes_per_page;
-    if (in_.team.leads()) enter_phase(BuildPhase::kWrite, rows);
-    if (in_.writing == Writing::kLiveIndex) return write_live();
     PageWriter writer(in_.index, in_.shared->logged);
     take_shares(
         in_.shared->write_taken, rows, per_page * kPagesAtOnce, [&](std::size_t first, std::size_t count) {
@@ -69,16 +83,67 @@ void NodeWriter::write_all() {
     writer.finish();
 }
 
-// Nodes on pages that others may read: each page is one logged change.
+// Nodes on pages that others may read: each page is one logged change, a share of them under the row lock.
 void NodeWriter::write_live() {
     const std::size_t rows = in_.graph.source().size();
-    for (std::size_t at = 0; at < rows;) {
-        CHECK_FOR_INTERRUPTS();
-        const BlockNumber block = block_of(meta_.shape, in_.arrays.ids[at]);
-        with_write(in_.index, block, PageKind::kNode, [&](Page page) {
-            for (; at < rows && block_of(meta_.shape, in_.arrays.ids[at]) == block; ++at) fill_node(page, at);
+    take_shares(in_.shared->write_taken, rows, kLiveShare, [&](std::size_t first, std::size_t count) {
+        if (in_.team.leads()) show_done(first);
+        vacuum_delay();
+        with_lock(in_.index, IndexLock::kRows, [&] {
+            in_.live->refresh();
+            for (std::size_t at = first; at < first + count;)
+                at = in_.graph.is_fresh(at) ? write_live_page(at, first + count) : at + 1;
         });
+    });
+}
+
+// Writes the rows from `first` on that are on its page; returns the first that is not.
+std::size_t NodeWriter::write_live_page(std::size_t first, std::size_t end) {
+    CHECK_FOR_INTERRUPTS();
+    const BlockNumber block = block_of(meta_.shape, in_.arrays.ids[first]);
+    std::size_t last = first;
+    for (; last < end; ++last) {
+        if (!in_.graph.is_fresh(last)) continue;
+        if (block_of(meta_.shape, in_.arrays.ids[last]) != block) break;
+        write_chain(last);
     }
+    with_write(in_.index, block, PageKind::kNode, [&](Page page) {
+        for (std::size_t row = first; row < last; ++row)
+            if (in_.graph.is_fresh(row)) fill_node(page, row);
+    });
+    return last;
+}
+
+// The heap rows of a row that are still there.
+void NodeWriter::collect_tids(std::size_t row) {
+    tids_.clear();
+    in_.rows.for_each_tid(in_.arrays.rows, in_.graph.source()[row], [this](HeapTid tid) {
+        if (in_.live == nullptr || in_.live->is_live(tid)) tids_.push_back(tid);
+    });
+}
+
+// The posting chain of a row's node, of the rows that have no room in the node.
+void NodeWriter::write_chain(std::size_t row) {
+    in_.arrays.postings[row] = kNoPosting;
+    in_.window.use(in_.graph.source().data() + row, sizeof(std::uint32_t));
+    const std::uint32_t source = in_.graph.source()[row];
+    in_.window.use(in_.arrays.rows.next_same + source, sizeof source);
+    if (in_.arrays.rows.next_same[source] == kNoRow) return;
+    collect_tids(row);
+    if (tids_.size() <= kInlineTids) return;
+    const NodeId id = in_.arrays.ids[row];
+    const std::uint16_t version =
+        in_.live == nullptr ? kFirstVersion : next_version(in_.index, meta_.shape, id);
+    in_.arrays.postings[row] =
+        write_postings(in_.index, {id, version}, std::span<const HeapTid>(tids_).subspan(kInlineTids));
+}
+
+Edge NodeWriter::edge_to(std::uint32_t row) {
+    const std::size_t bytes = layout_.code_bytes();
+    in_.window.use(in_.arrays.codes + row * bytes, bytes);
+    in_.window.use(in_.arrays.factors + row, sizeof(CodeFactors));
+    in_.window.use(in_.arrays.ids + row, sizeof(NodeId));
+    return {in_.arrays.ids[row], in_.arrays.factors[row], in_.arrays.codes + row * bytes};
 }
 
 void NodeWriter::fill_node(Page page, std::size_t row) {
@@ -92,7 +157,10 @@ void NodeWriter::fill_node(Page page, std::size_t row) {
             __builtin_prefetch(in_.arrays.codes + n.id * bytes + at);
     }
     const Node node = node_in(meta_.shape, page, slot_of(meta_.shape, in_.arrays.ids[row]));
+    const auto version = static_cast<std::uint16_t>(node.header().version + 1);
     node.header() = make_header(row);
+    node.header().version = version;
+    node.header().posting = in_.arrays.postings[row];
     node.header().degree = static_cast<std::uint16_t>(edges.size());
     node.set_own_factors(in_.arrays.factors[row]);
     std::memcpy(node.own_code(), in_.arrays.codes + row * bytes, bytes);
@@ -103,11 +171,8 @@ void NodeWriter::fill_node(Page page, std::size_t row) {
     }
     for (std::size_t lane = 0; lane < edges.size(); ++lane) {
         const std::uint32_t to = edges[lane].id;
-        in_.window.use(in_.arrays.codes + to * bytes, bytes);
-        in_.window.use(in_.arrays.factors + to, sizeof(CodeFactors));
-        in_.window.use(in_.arrays.ids + to, sizeof(NodeId));
         in_.window.use(level.parent + to, sizeof(std::uint32_t));
-        node.write_edge(lane, {in_.arrays.ids[to], in_.arrays.factors[to], in_.arrays.codes + to * bytes});
+        node.write_edge(lane, edge_to(to));
         node.set_pinned(lane, in_.graph.parent()[to] == row ? 1 : 0);
     }
 }
@@ -121,11 +186,13 @@ NodeHeader NodeWriter::make_header(std::size_t row) {
     h.error = entry.error;
     h.norm_squared = entry.norm_squared;
     h.batch = meta_.merging != 0 ? meta_.merging : meta_.batch;
-    h.version = 1;
-    in_.rows.for_each_tid(in_.arrays.rows, source, [&h](HeapTid tid) {
-        if (h.tid_count < kInlineTids) h.tids[h.tid_count++] = tid;
-    });
-    h.posting = in_.arrays.postings[row];
+    collect_tids(row);
+    h.tid_count = static_cast<std::uint8_t>(std::min(tids_.size(), kInlineTids));
+    std::copy_n(tids_.begin(), h.tid_count, h.tids);
+    if (h.tid_count == 0) {
+        h.flags |= kNodeTombstone;
+        ++tombstones_;
+    }
     const bool apart = layout_.own_place == OwnPlace::kApart;
     h.own_block = apart ? entry.own_block : kNoOwnBlock;
     h.unit = apart ? entry.unit : 0;

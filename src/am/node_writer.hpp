@@ -2,7 +2,8 @@
 #pragma once
 
 #include "am/build_arrays.hpp"
-#include "am/graph_build.hpp"
+#include "am/graph_work.hpp"
+#include "am/live_rows.hpp"
 #include "storage/node_store.hpp"
 #include "vecidx/space.hpp"
 
@@ -17,7 +18,7 @@ struct NodeSource {
     const Team& team;
     BuildShared* shared;
     Window& window;
-    Writing writing;
+    LiveRows* live;  // of a merge; nullptr: nobody else sees the index yet
 };
 
 class NodeWriter {
@@ -25,14 +26,27 @@ class NodeWriter {
     // Works in the current memory context.
     NodeWriter(const NodeSource& source, const Meta& meta);
 
-    // The leader: gives every row its node, and writes the posting chains, which nodes lead to.
+    // The leader: gives every fresh row its node, and in a new index writes the posting chains.
     void place_nodes();
 
-    // All: writes the nodes, when they are placed and encoded.
+    // All: writes the nodes of fresh rows, when they are placed and encoded; in a live index, the posting
+    // chains just before, so that no sweep comes between.
     void write_all();
 
+    // Tombstones that were written: all rows of a node had gone meanwhile.
+    std::uint32_t tombstones() const { return tombstones_; }
+
+    // The edge to a row.
+    Edge edge_to(std::uint32_t row);
+
   private:
+    void place_in_new_index(std::size_t rows);
+    void place_in_live_index(std::size_t rows);
+    void write_new();
     void write_live();
+    std::size_t write_live_page(std::size_t first, std::size_t end);
+    void collect_tids(std::size_t row);
+    void write_chain(std::size_t row);
     void fill_node(Page page, std::size_t row);
     NodeHeader make_header(std::size_t row);
     void store_own(Node node, const StoredVector& vector);
@@ -42,6 +56,8 @@ class NodeWriter {
     NodeLayout layout_;
     Space space_;
     float* z_;
+    std::pmr::vector<HeapTid> tids_;  // of the row at hand
+    std::uint32_t tombstones_ = 0;
 };
 
 }  // namespace vecidx

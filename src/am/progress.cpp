@@ -17,9 +17,9 @@ constexpr const char* kPhaseNames[] = {
     "initializing",  "loading rows",         "training codes",
     "partitioning",  "building skeleton",    "comparing within leaves",
     "pruning edges", "adding reverse edges", "connecting",
-    "encoding",      "writing nodes",
+    "encoding",      "writing nodes",        "writing edges",
 };
-static_assert(lengthof(kPhaseNames) == static_cast<std::size_t>(BuildPhase::kWrite));
+static_assert(lengthof(kPhaseNames) == static_cast<std::size_t>(BuildPhase::kEdges));
 
 }  // namespace
 

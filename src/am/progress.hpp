@@ -13,6 +13,7 @@ enum class BuildPhase : std::int64_t {
     kGraph = 4,  // and on: one for each Phase of the calm floor
     kEncode = 10,
     kWrite = 11,
+    kEdges = 12,
 };
 
 void enter_phase(BuildPhase phase, std::size_t total);

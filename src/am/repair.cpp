@@ -37,9 +37,9 @@ class Repair {
     void run() {
         collect_dead();
         if (dead_.empty()) return;
-        with_merge_lock(index_, [this] { replace_entries(); });
+        with_lock(index_, IndexLock::kGraph, [this] { replace_entries(); });
         sliced([this](BlockNumber block) { repair_page(block); });
-        with_merge_lock(index_, [this] { free_dead(); });
+        with_lock(index_, IndexLock::kGraph, [this] { free_dead(); });
     }
 
   private:
@@ -66,7 +66,7 @@ class Repair {
     void sliced(Fn fn) {
         const BlockNumber blocks = RelationGetNumberOfBlocks(index_);
         for (BlockNumber first = kMetaBlock + 1; first < blocks; first += kSlice)
-            with_merge_lock(index_, [&] {
+            with_lock(index_, IndexLock::kGraph, [&] {
                 for (BlockNumber block = first; block < std::min(blocks, first + kSlice); ++block) {
                     poll_();
                     fn(block);

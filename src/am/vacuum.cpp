@@ -27,13 +27,15 @@ class Sweep {
     void run() {
         // Rows that a merge moves from the pending area later were looked at here already. Nodes of an
         // interrupted merge share their own vectors with pending rows, so they go first.
-        with_merge_lock(index_, [this] {
-            undo_interrupted_merge(index_);
+        try_with_lock(index_, IndexLock::kGraph, [this] { undo_interrupted_merge(index_); });
+        with_lock(index_, IndexLock::kRows, [this] {
+            with_meta_write(index_, [](Meta& meta) { ++meta.sweeps; });
             sweep_pending();
         });
         const BlockNumber blocks = settled_blocks();
         for (BlockNumber first = kMetaBlock + 1; first < blocks; first += kSlice)
-            with_merge_lock(index_, [&] { sweep_slice(first, std::min(blocks, first + kSlice)); });
+            with_lock(index_, IndexLock::kRows,
+                      [&] { sweep_slice(first, std::min(blocks, first + kSlice)); });
     }
 
   private:
@@ -95,7 +97,9 @@ class Sweep {
     }
 
     void sweep_slice(BlockNumber first, BlockNumber end) {
-        head_sequence_ = head_sequence(read_meta(index_));
+        const Meta meta = read_meta(index_);
+        head_sequence_ = head_sequence(meta);
+        merging_ = meta.merging != 0;
         for (BlockNumber block = first; block < end; ++block) {
             poll();
             sweep_page(block);
@@ -164,7 +168,9 @@ class Sweep {
         return Leftover::kNone;
     }
 
+    // What is empty may be a running merge's.
     void reclaim(BlockNumber block, Leftover leftover) {
+        if (merging_) return;
         if (leftover == Leftover::kFree) RecordFreeIndexPage(index_, block);
         if (leftover == Leftover::kConsumed) free_page(index_, block);
         if (leftover == Leftover::kSlots) list_free_nodes(index_, block);
@@ -202,6 +208,7 @@ class Sweep {
     void* state_;
     IndexBulkDeleteResult* stats_;
     Meta meta_;
+    bool merging_ = false;             // while a slice is swept
     std::uint32_t head_sequence_ = 0;  // of the pending area, while a slice is swept
 };
 
@@ -211,7 +218,12 @@ IndexBulkDeleteResult* vamana_bulk_delete(IndexVacuumInfo* info, IndexBulkDelete
                                           IndexBulkDeleteCallback callback, void* state) {
     if (stats == nullptr) stats = static_cast<IndexBulkDeleteResult*>(palloc0(sizeof(IndexBulkDeleteResult)));
     stats->num_index_tuples = 0;  // of the last pass, if there are several
-    Sweep(info->index, callback, state, stats).run();
+    const auto sweep = [&] { Sweep(info->index, callback, state, stats).run(); };
+    // Of a row with a vector kept apart, both the pending row and the node of a merge lead to it.
+    if (read_meta(info->index).shape.layout.own_place == OwnPlace::kApart)
+        with_lock(info->index, IndexLock::kGraph, sweep);
+    else
+        sweep();
     return stats;
 }
 
@@ -223,7 +235,7 @@ IndexBulkDeleteResult* vamana_vacuum_cleanup(IndexVacuumInfo* info, IndexBulkDel
         stats->num_index_tuples = info->num_heap_tuples;
         stats->estimated_count = true;
     }
-    merge_pending(info->index);
+    merge_pending(info->index, Wait::kNo);
     const Meta meta = read_meta(info->index);
     if (meta.tombstones > 0 && meta.tombstones >= meta.node_count / kRepairShare)
         repair_graph(info->index, poll);

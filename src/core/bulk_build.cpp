@@ -37,10 +37,15 @@ std::pmr::vector<Level> carve_levels(Arena& arena, std::size_t rows, VectorArray
 }
 
 // Of a sample of rows, the one nearest to their mean.
-std::uint32_t central_row(const VectorArray& all, Window& window, std::pmr::memory_resource* memory) {
+std::uint32_t central_row(const Level& level, Window& window, std::pmr::memory_resource* memory) {
+    const VectorArray all = level.vectors();
     std::pmr::vector<std::uint32_t> rows(memory);
-    for (std::size_t i = 0; i < all.count; i += ceil_div(all.count, kMedoidSample))
-        rows.push_back(static_cast<std::uint32_t>(i));
+    const auto take = [&](std::size_t i) {
+        if (level.settled[i] != kBuried) rows.push_back(static_cast<std::uint32_t>(i));
+    };
+    for (std::size_t i = 0; i < all.count; i += ceil_div(all.count, kMedoidSample)) take(i);
+    for (std::size_t i = 0; rows.empty() && i < all.count; ++i) take(i);
+    if (rows.empty()) return 0;
     GatheredVectors sample(memory);
     sample.gather(all, rows, window);
     const VectorArray& vectors = sample.array();
@@ -59,8 +64,8 @@ std::uint32_t central_row(const VectorArray& all, Window& window, std::pmr::memo
     return rows[best.id];
 }
 
-bool is_out(const std::uint8_t* left_out, std::size_t i) {
-    return left_out != nullptr && left_out[i] != 0;
+bool is_marked(const std::uint8_t* marks, std::size_t i) {
+    return marks != nullptr && marks[i] != 0;
 }
 
 void copy_vector(const VectorArray& from, std::size_t i, const Level& to, std::size_t row) {
@@ -85,6 +90,7 @@ BulkBuild::BulkBuild(const BulkInput& input, const BulkParams& params, Arena& ar
     if (team_.leads()) {
         for (const Level& level : levels_) std::memset(level.state, 0, sizeof *level.state);
         levels_[0].state->rows = static_cast<std::uint32_t>(input.rows);
+        levels_[0].state->settled = input.settled != nullptr ? 1 : 0;
     }
     team_.meet();
 }
@@ -113,13 +119,18 @@ void BulkBuild::choose_leaders(const Level& level, const VectorArray& from, cons
     Visited drawn(memory_, count);
     while (!one_cell && leader_rows_.size() < count) {
         const std::uint32_t i = random.below(static_cast<std::uint32_t>(from.count));
-        if (!is_out(left_out, i) && drawn.insert(i)) leader_rows_.push_back(i);
+        if (!is_marked(left_out, i) && drawn.insert(i)) leader_rows_.push_back(i);
     }
     std::sort(leader_rows_.begin(), leader_rows_.end());
     leader_vectors_.gather(from, leader_rows_, window_);
     leaders_.assign(leader_vectors_.members().begin(), leader_vectors_.members().end());
     if (!one_cell) put_near_together(leader_vectors_.array(), leaders_, memory_);
     team_.meet();
+}
+
+// By number in what the level is split from. Only level 0 has such rows.
+bool BulkBuild::is_buried(const Level& level, std::size_t i) const {
+    return &level == &levels_[0] && input_.settled != nullptr && input_.settled[i] == kBuried;
 }
 
 // Chooses every row's cells and counts the cells' members.
@@ -134,7 +145,7 @@ void BulkBuild::assign(const Level& level, const VectorArray& from, const std::u
         progress_(phase_of_split(level), first, from.count);
         rows.clear();
         for (std::size_t i = first; i < first + count; ++i)
-            if (!is_out(left_out, i)) rows.push_back(static_cast<std::uint32_t>(i));
+            if (!is_marked(left_out, i)) rows.push_back(static_cast<std::uint32_t>(i));
         window_.use(from.data + first * bytes, count * bytes);
         window_.use(level.choices + first * fan_out, count * fan_out * sizeof(std::uint16_t));
         if (!leaders_.empty()) leaders.assign(from, rows, fan_out, chosen.data());
@@ -142,6 +153,7 @@ void BulkBuild::assign(const Level& level, const VectorArray& from, const std::u
             const std::uint16_t* cells = chosen.data() + i * fan_out;
             std::copy_n(cells, fan_out, level.choices + rows[i] * fan_out);
             add_shared(level.home_end[cells[0]], 1u);
+            if (is_buried(level, rows[i])) continue;
             for (std::size_t j = 0; j < fan_out; ++j) add_shared(level.cell_end[cells[j]], 1u);
         }
     });
@@ -172,7 +184,7 @@ void BulkBuild::place(const Level& level, const VectorArray& from, const std::ui
         window_.use(from.data + first * bytes, count * bytes);
         window_.use(level.choices + first * fan_out, count * fan_out * sizeof(std::uint16_t));
         for (std::size_t i = first; i < first + count; ++i) {
-            if (is_out(left_out, i)) continue;
+            if (is_marked(left_out, i)) continue;
             const std::uint16_t* cells = level.choices + i * fan_out;
             std::size_t row = i;
             if (moves) {
@@ -180,7 +192,11 @@ void BulkBuild::place(const Level& level, const VectorArray& from, const std::ui
                 window_.use_to_write(level.data + row * bytes, bytes);
                 copy_vector(from, i, level, row);
                 level.source[row] = static_cast<std::uint32_t>(i);
+                level.parent[row] = kNoNode;
+                level.settled[row] = kFresh;
+                if (input_.settled != nullptr) level.settled[row] = input_.settled[i];
             }
+            if (is_buried(level, i)) continue;
             for (std::size_t j = 0; j < fan_out; ++j) {
                 const std::uint32_t at = add_shared(level.cell_end[cells[j]], 1u);
                 window_.use_to_write(level.members + at, sizeof(std::uint32_t));
@@ -202,11 +218,24 @@ void BulkBuild::partition() {
     split(levels_[0], input_.vectors, input_.left_out);
     if (team_.leads() && levels_[0].rows() > 0) {
         const Level& level = levels_[0];
-        level.state->medoid = central_row(level.vectors(), window_, memory_);
+        level.state->medoid = central_row(level, window_, memory_);
         window_.use(level.slot, level.rows() * sizeof(std::uint32_t));
         std::fill_n(level.slot, level.rows(), Level::kNoSlot);
     }
     team_.meet();
+}
+
+void BulkBuild::settle(std::uint32_t row, std::span<const std::uint32_t> edges, std::size_t pins) {
+    const Level& level = levels_[0];
+    const std::size_t count = std::min(edges.size(), level.params.degree);
+    window_.use(level.list_data + row * level.stride, level.stride);
+    Neighbor* list = level.edges().edit_all(row);
+    for (std::size_t i = 0; i < count; ++i) {
+        list[i] = {0, edges[i]};
+        if (i < pins) level.parent[edges[i]] = row;
+    }
+    level.sizes[row] = static_cast<std::uint16_t>(count);
+    level.pinned[row] = static_cast<std::uint16_t>(std::min(pins, count));
 }
 
 void BulkBuild::link() {
@@ -229,6 +258,7 @@ void BulkBuild::choose_skeleton(const Level& level, const Level& next) {
     window_.use(level.slot, rows * sizeof(std::uint32_t));
     std::size_t count = 0;
     const auto choose = [&](std::size_t row) {
+        if (level.settled[row] == kBuried) return;
         count += level.slot[row] == Level::kNoSlot ? 1 : 0;
         level.slot[row] = 0;
     };
@@ -237,7 +267,9 @@ void BulkBuild::choose_skeleton(const Level& level, const Level& next) {
         for (std::size_t c = 0, first = 0; c < level.state->cells; first = level.home_end[c++])
             if (first < level.home_end[c] && count < wanted) choose(first);
     Random random(level.params.seed + 1);
-    while (count < wanted) choose(random.below(static_cast<std::uint32_t>(rows)));
+    const std::size_t alive =
+        rows - static_cast<std::size_t>(std::count(level.settled, level.settled + rows, kBuried));
+    while (count < std::min(wanted, alive)) choose(random.below(static_cast<std::uint32_t>(rows)));
     std::uint32_t number = 0;
     for (std::uint32_t row = 0; row < rows; ++row) {
         if (level.slot[row] == Level::kNoSlot) continue;
@@ -260,6 +292,7 @@ void BulkBuild::make_skeleton(std::size_t depth) {
         for (std::size_t i = first; i < first + count; ++i) {
             window_.use(level.data + next.source[i] * bytes, bytes);
             copy_vector(level.vectors(), next.source[i], next, i);
+            next.settled[i] = kFresh;  // the skeleton is made anew
         }
         window_.use(next.data + first * bytes, count * bytes);
     });
@@ -354,7 +387,7 @@ void BulkBuild::connect(std::size_t depth) {
     if (team_.leads()) {
         Random random(level.params.seed + 2);
         window_.use(level.parent, rows * sizeof(std::uint32_t));
-        connect_rest(level.edges(), level.params.degree, random, parent, window_, memory_);
+        connect_rest({level.edges(), level.params.degree, parent, level.settled}, random, window_, memory_);
     }
     team_.meet();
 }

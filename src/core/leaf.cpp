@@ -2,6 +2,7 @@
 #include "vecidx/leaf.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <limits>
 
 namespace vecidx {
@@ -28,44 +29,55 @@ void LeafCandidates::compare_cell(std::size_t turn) {
 }
 
 void LeafCandidates::compare_leaf(std::span<const std::uint32_t> members) {
-    gather(members);
+    if (!gather(members)) return;
     tile_.pack_around_mean(vectors_.array(), vectors_.members());
     find_nearest();
     turn_around();
     write_slots();
 }
 
-void LeafCandidates::gather(std::span<const std::uint32_t> members) {
+// Orders the members: of the skeleton, then others; those that are not settled together in the middle. False
+// when all are settled.
+bool LeafCandidates::gather(std::span<const std::uint32_t> members) {
     const unsigned shift = level_.choice_bits();
     const auto in_skeleton = [&](std::uint32_t m) {
         window_.use(level_.slot + (m >> shift), sizeof(std::uint32_t));
         return level_.slot[m >> shift] != Level::kNoSlot;
     };
+    const auto settled = [&](std::uint32_t m) { return level_.settled[m >> shift] != kFresh; };
     members_.assign(members.begin(), members.end());
-    skeleton_ = static_cast<std::size_t>(
-        std::stable_partition(members_.begin(), members_.end(), in_skeleton) - members_.begin());
+    const auto others = std::stable_partition(members_.begin(), members_.end(), in_skeleton);
+    const auto fresh = std::stable_partition(members_.begin(), others, settled);
+    const auto end = std::stable_partition(others, members_.end(), std::not_fn(settled));
+    skeleton_ = static_cast<std::size_t>(others - members_.begin());
+    first_fresh_ = static_cast<std::size_t>(fresh - members_.begin());
+    end_fresh_ = static_cast<std::size_t>(end - members_.begin());
+    if (first_fresh_ == end_fresh_) return false;
     rows_.resize(members_.size());
     for (std::size_t i = 0; i < members_.size(); ++i) rows_[i] = members_[i] >> shift;
     vectors_.gather(level_.vectors(), rows_, window_);
+    return true;
 }
 
 void LeafCandidates::find_nearest() {
     const Kernels& k = kernels();
     const std::size_t n = rows_.size(), few = level_.params.per_leaf;
+    most_forward_ = end_fresh_ - first_fresh_ < n ? few + few / 2 : few;
     const std::size_t width = tile_.panel_count() * kBlockLanes;
     const std::int32_t* norms = tile_.norms();
     dots_.resize(kRowBlock * width);
-    forward_.resize(n * few);
-    forward_count_.resize(n);
-    for (std::size_t first = 0; first < n; first += kRowBlock) {
-        const std::size_t count = std::min(kRowBlock, n - first);
+    forward_.resize(n * most_forward_);
+    forward_count_.assign(n, 0);
+    for (std::size_t first = first_fresh_; first < end_fresh_; first += kRowBlock) {
+        const std::size_t count = std::min(kRowBlock, end_fresh_ - first);
         k.dot_tile(tile_.tile(), first, count, tile_.tile(), tile_.panel_count(), dots_.data(), width);
         for (std::size_t i = first; i < first + count; ++i) {
             const std::int32_t* dots = dots_.data() + (i - first) * width;
-            nearest_.select(dots, norms, n, few, i);
+            nearest_.select(dots, norms, n, most_forward_, i);
             forward_count_[i] = static_cast<std::uint8_t>(nearest_.size());
             for (std::size_t j = 0; j < nearest_.size(); ++j)
-                forward_[i * few + j] = {static_cast<float>(norms[i] + nearest_.key(j)), nearest_.index(j)};
+                forward_[i * most_forward_ + j] = {static_cast<float>(norms[i] + nearest_.key(j)),
+                                                   nearest_.index(j)};
             if (level_.member(rows_[i], 0) == members_[i]) write_bridges(i, dots);
         }
     }
@@ -100,8 +112,8 @@ void LeafCandidates::write_bridges(std::size_t i, const std::int32_t* dots) {
 
 bool LeafCandidates::is_forward(std::size_t i, std::size_t j) const {
     bool there = false;
-    const Neighbor* list = forward_.data() + i * level_.params.per_leaf;
-    for (std::size_t at = 0; at < forward_count_[i]; ++at) there |= list[at].id == j;
+    const Neighbor* list = forward_.data() + i * most_forward_;
+    for (std::size_t at = 0; at < forward_near(i); ++at) there |= list[at].id == j;
     return there;
 }
 
@@ -110,9 +122,9 @@ void LeafCandidates::turn_around() {
     const std::size_t n = rows_.size(), few = level_.params.per_leaf;
     backward_.resize(n * few);
     backward_count_.assign(n, 0);
-    for (std::uint32_t i = 0; i < n; ++i) {
-        for (std::size_t at = 0; at < forward_count_[i]; ++at) {
-            const Neighbor& to = forward_[i * few + at];
+    for (auto i = static_cast<std::uint32_t>(first_fresh_); i < end_fresh_; ++i) {
+        for (std::size_t at = 0; at < forward_near(i); ++at) {
+            const Neighbor& to = forward_[i * most_forward_ + at];
             if (is_forward(to.id, i)) continue;
             Neighbor* list = backward_.data() + to.id * few;
             std::size_t size = backward_count_[to.id];
@@ -133,12 +145,14 @@ void LeafCandidates::write_slots() {
     const std::size_t few = level_.params.per_leaf, ids = Level::leaf_ids(level_.params);
     const std::uint32_t choice_mask = (1U << level_.choice_bits()) - 1;
     std::uint32_t slot[kMostLeafIds];
-    for (std::size_t i = 0; i < rows_.size(); ++i) {
+    for (std::size_t i = first_fresh_; i < end_fresh_; ++i) {
+        const Neighbor* forward = forward_.data() + i * most_forward_;
         std::size_t size = 0;
-        for (std::size_t at = 0; at < forward_count_[i]; ++at)
-            slot[size++] = rows_[forward_[i * few + at].id];
+        for (std::size_t at = 0; at < forward_near(i); ++at) slot[size++] = rows_[forward[at].id];
         for (std::size_t at = 0; at < backward_count_[i]; ++at)
             slot[size++] = rows_[backward_[i * few + at].id];
+        for (std::size_t at = few; at < forward_count_[i] && size < ids; ++at)
+            slot[size++] = rows_[forward[at].id];
         std::fill(slot + size, slot + ids, kNoNode);
         std::byte* place = level_.leaf_slot(rows_[i], members_[i] & choice_mask);
         window_.copy_in(place, slot, ids * sizeof(std::uint32_t));

@@ -23,7 +23,7 @@ void Linker::collect(std::uint32_t row) {
     ids_.assign(1, row);
     if (level_.is_small()) {
         for (std::uint32_t i = 0; i < level_.rows(); ++i)
-            if (i != row) ids_.push_back(i);
+            if (i != row && level_.settled[i] != kBuried) ids_.push_back(i);
         return;
     }
     seen_.clear();
@@ -83,6 +83,7 @@ std::span<Neighbor> Linker::measure(std::uint32_t row) {
 }
 
 void Linker::prune_row(std::uint32_t row) {
+    if (level_.settled[row] != kFresh) return;
     const std::span<Neighbor> near = measure(row);
     choose_pins(row, near);
     if (!pins_.empty()) {
@@ -94,7 +95,9 @@ void Linker::prune_row(std::uint32_t row) {
     keep(row, pins_.size());
     level_.pinned[row] = static_cast<std::uint16_t>(pins_.size());
     const std::uint32_t slot = level_.slot[row];
-    if (slot != Level::kNoSlot)
+    if (level_.state->settled != 0)
+        level_.parent[row] = kNoNode;  // the tree grows from the settled rows
+    else if (slot != Level::kNoSlot)
         level_.parent[row] = skeleton_->source[skeleton_->parent[slot]];
     else
         level_.parent[row] = row == level_.state->medoid ? row : kNoNode;
@@ -105,6 +108,7 @@ void Linker::prune_row(std::uint32_t row) {
 }
 
 void Linker::send(std::uint32_t row) {
+    if (level_.settled[row] != kFresh) return;
     window_.use(level_.list_data + row * level_.stride, level_.stride);
     for (const Neighbor& n : level_.edges().of(row)) {
         window_.use_to_write(level_.incoming_end + n.id + 1, sizeof(std::uint64_t));
@@ -181,39 +185,65 @@ namespace {
 
 // Where an edge may go in a reached row's list: a free lane, or that of the farthest edge which the tree does
 // without. The list's capacity when there is none.
-std::size_t lane_for(const Lists& lists, std::span<const std::uint32_t> parent, std::uint32_t host,
-                     std::size_t degree) {
-    const std::span<const Neighbor> list = lists.of(host);
-    if (list.size() < degree) return list.size();
-    std::size_t best = lists.capacity();
+std::size_t lane_for(const Tree& tree, std::uint32_t host) {
+    const std::span<const Neighbor> list = tree.lists.of(host);
+    if (list.size() < tree.degree) return list.size();
+    std::size_t best = tree.lists.capacity();
     for (std::size_t lane = 0; lane < list.size(); ++lane) {
-        if (parent[list[lane].id] == host) continue;
-        if (best == lists.capacity() || list[best] < list[lane]) best = lane;
+        if (tree.parent[list[lane].id] == host) continue;
+        if (best == tree.lists.capacity() || list[best] < list[lane]) best = lane;
     }
     return best;
 }
 
 // A reached row that can take an edge to `row`: the nearest of its own neighbours, else any. There is one:
 // the tree has fewer edges than reached rows.
-Neighbor find_host(const Lists& lists, std::span<const std::uint32_t> parent, std::uint32_t row,
-                   std::size_t degree, Random& random) {
+Neighbor find_host(const Tree& tree, std::uint32_t row, Random& random) {
     const auto takes = [&](std::uint32_t host) {
-        return parent[host] != kNoNode && lane_for(lists, parent, host, degree) < lists.capacity();
+        return tree.parent[host] != kNoNode && !tree.is_buried(host) &&
+               lane_for(tree, host) < tree.lists.capacity();
     };
     Neighbor best{std::numeric_limits<float>::infinity(), kNoNode};
-    for (const Neighbor& n : lists.of(row))
+    for (const Neighbor& n : tree.lists.of(row))
         if (n < best && takes(n.id)) best = n;
     if (best.id != kNoNode) return best;
-    const auto count = static_cast<std::uint32_t>(lists.rows());
+    const auto count = static_cast<std::uint32_t>(tree.lists.rows());
     std::uint32_t at = random.below(count);
     while (!takes(at)) at = (at + 1) % count;
     return {std::numeric_limits<float>::max(), at};
 }
 
+// Gives rows a parent among their own neighbors, as far as one that has a parent leads back. True when none
+// is left without.
+bool attach_to_neighbors(const Tree& tree, Window& window, std::pmr::memory_resource* memory) {
+    std::pmr::vector<std::uint32_t> left(memory);
+    for (std::uint32_t row = 0; row < tree.parent.size(); ++row)
+        if (tree.parent[row] == kNoNode) left.push_back(row);
+    const auto leads_back = [&](std::uint32_t from, std::uint32_t row) {
+        const std::span<const Neighbor> list = tree.lists.of(from);
+        window.use(list.data(), list.size_bytes());
+        return std::any_of(list.begin(), list.end(), [row](const Neighbor& n) { return n.id == row; });
+    };
+    const auto attach = [&](std::uint32_t row) {
+        for (const Neighbor& n : tree.lists.of(row)) {
+            if (tree.parent[n.id] == kNoNode || tree.is_buried(n.id) || !leads_back(n.id, row)) continue;
+            tree.parent[row] = n.id;
+            return true;
+        }
+        return false;
+    };
+    for (std::size_t before = left.size() + 1; !left.empty() && left.size() < before;) {
+        before = left.size();
+        left.erase(std::remove_if(left.begin(), left.end(), attach), left.end());
+    }
+    return left.empty();
+}
+
 }  // namespace
 
-void connect_rest(const Lists& lists, std::size_t degree, Random& random, std::span<std::uint32_t> parent,
-                  Window& window, std::pmr::memory_resource* memory) {
+void connect_rest(const Tree& tree, Random& random, Window& window, std::pmr::memory_resource* memory) {
+    if (attach_to_neighbors(tree, window, memory)) return;
+    const Lists& lists = tree.lists;
     const auto rows = static_cast<std::uint32_t>(lists.rows());
     std::pmr::vector<std::uint32_t> reached(memory);
     const auto spread = [&](std::uint32_t from) {
@@ -223,25 +253,24 @@ void connect_rest(const Lists& lists, std::size_t degree, Random& random, std::s
             reached.pop_back();
             window.use(lists.of(row).data(), lists.of(row).size_bytes());
             for (const Neighbor& n : lists.of(row)) {
-                if (parent[n.id] != kNoNode) continue;
-                parent[n.id] = row;
+                if (tree.parent[n.id] != kNoNode) continue;
+                tree.parent[n.id] = row;
                 reached.push_back(n.id);
             }
         }
     };
-    if (std::find(parent.begin(), parent.end(), kNoNode) == parent.end()) return;
     for (std::uint32_t row = 0; row < rows; ++row)
-        if (parent[row] != kNoNode) spread(row);
+        if (tree.parent[row] != kNoNode) spread(row);
     for (std::uint32_t row = 0; row < rows; ++row) {
-        if (parent[row] != kNoNode) continue;
-        const Neighbor host = find_host(lists, parent, row, degree, random);
-        const std::size_t lane = lane_for(lists, parent, host.id, degree);
+        if (tree.parent[row] != kNoNode) continue;
+        const Neighbor host = find_host(tree, row, random);
+        const std::size_t lane = lane_for(tree, host.id);
         const Neighbor edge{host.distance, row};
         if (lane < lists.of(host.id).size())
             lists.edit(host.id)[lane] = edge;
         else
             lists.append(host.id, edge);
-        parent[row] = host.id;
+        tree.parent[row] = host.id;
         spread(row);
     }
 }

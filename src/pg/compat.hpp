@@ -57,6 +57,15 @@ inline void vacuum_delay() {
 #endif
 }
 
+// Takes a heavyweight tuple lock if nobody has it.
+inline bool try_lock_tuple(Relation relation, ItemPointer place, LOCKMODE mode) {
+#if PG_VERSION_NUM >= 180000
+    return ConditionalLockTuple(relation, place, mode, false);
+#else
+    return ConditionalLockTuple(relation, place, mode);
+#endif
+}
+
 // Whether the current user owns a relation, or is superuser.
 inline bool owns_relation(Oid relation) {
 #if PG_VERSION_NUM >= 160000

@@ -97,6 +97,8 @@ struct Meta {
     std::uint32_t pending_pages;
     std::uint32_t pending_sequence;  // of the newest page; never goes back
 
+    std::uint32_t sweeps;  // that VACUUM has begun: what was read of the pending area before may be dead
+
     // 1: there were rows that the index does not hold (NULL, and zero vectors under cosine), else 0.
     std::uint32_t unindexed;
 

@@ -117,6 +117,14 @@ void allocate_nodes(Relation index, std::size_t count, NodeId* ids) {
     }
 }
 
+std::uint16_t next_version(Relation index, const IndexShape& shape, NodeId id) {
+    const BlockNumber block = block_of(shape, id);
+    return with_read(index, block, [&](Page page) {
+        check_kind(index, block, page, PageKind::kNode);
+        return static_cast<std::uint16_t>(node_in(shape, page, slot_of(shape, id)).header().version + 1);
+    });
+}
+
 void list_free_nodes(Relation index, BlockNumber block) {
     PageChange change(index);
     Meta* meta = page_contents<Meta>(change.edit(kMetaBlock, PageKind::kMeta));

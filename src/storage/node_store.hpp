@@ -56,6 +56,9 @@ void check_node_number(Relation index, const IndexShape& shape, BlockNumber bloc
 // is written.
 void allocate_nodes(Relation index, std::size_t count, NodeId* ids);
 
+// The number of the next use of a free slot.
+std::uint16_t next_version(Relation index, const IndexShape& shape, NodeId id);
+
 // Puts a page on the list of pages with free node slots unless it is there.
 void list_free_nodes(Relation index, BlockNumber block);
 

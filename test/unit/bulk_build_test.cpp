@@ -394,7 +394,7 @@ void connect_from_first(Adjacency& lists, std::size_t degree, Random& random) {
     std::pmr::vector<std::uint32_t> parent(lists.rows(), kNoNode, heap());
     parent[0] = 0;
     Window window(heap());
-    connect_rest(lists.lists(), degree, random, parent, window, heap());
+    connect_rest({lists.lists(), degree, parent}, random, window, heap());
 }
 
 TEST(ConnectRestTest, FullRowsGiveUpAnEdgeTheyDoNotNeed) {

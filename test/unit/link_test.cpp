@@ -34,7 +34,7 @@ Parents tree_of(Adjacency& lists, std::uint32_t root) {
     grow_trees(lists.lists(), 0, lists.rows(), parent, std::pmr::new_delete_resource());
     Random random(1);
     Window window(std::pmr::new_delete_resource());
-    connect_rest(lists.lists(), 64, random, parent, window, std::pmr::new_delete_resource());
+    connect_rest({lists.lists(), 64, parent}, random, window, std::pmr::new_delete_resource());
     parent[root] = kNoNode;
     return parent;
 }
