@@ -22,6 +22,7 @@ struct Inserts {
     RowEmbedder embedder;
     MemoryContext row_context;  // for the embedding of a row
     Gathering* gathering = nullptr;
+    Buffer heap_hint = InvalidBuffer;
     bool may_gather;
     bool appended = false;         // a row
     bool noted_unindexed = false;  // that there is one
@@ -47,8 +48,8 @@ bool embed(Inserts& inserts, Datum value) {
 }
 
 // Whether a heap row may be taken back while its transaction goes on.
-bool is_speculative(Relation heap, ItemPointer tid) {
-    const Buffer buffer = ReadBuffer(heap, ItemPointerGetBlockNumber(tid));
+bool is_speculative(Relation heap, ItemPointer tid, Buffer* hint) {
+    const Buffer buffer = pin_with_hint(heap, ItemPointerGetBlockNumber(tid), hint);
     LockBuffer(buffer, BUFFER_LOCK_SHARE);
     const Page page = BufferGetPage(buffer);
     const ItemId item = PageGetItemId(page, ItemPointerGetOffsetNumber(tid));
@@ -61,7 +62,7 @@ bool is_speculative(Relation heap, ItemPointer tid) {
 // Where the row is to be gathered, or nullptr.
 Gathering* gathering_for(Inserts& inserts, Relation index, Relation heap, ItemPointer tid, IndexInfo* info) {
     const bool first = !std::exchange(inserts.appended, true);
-    if (first || !inserts.may_gather || is_speculative(heap, tid)) return nullptr;
+    if (first || !inserts.may_gather || is_speculative(heap, tid, &inserts.heap_hint)) return nullptr;
     if (inserts.gathering == nullptr && may_gather())
         inserts.gathering = make_in<Gathering>(info->ii_Context, index, inserts.layout, info->ii_Context);
     return inserts.gathering;
