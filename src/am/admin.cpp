@@ -2,6 +2,7 @@
 #include "am/admin.hpp"
 
 #include "am/callbacks.hpp"
+#include "am/gathering.hpp"
 #include "am/merge.hpp"
 
 namespace vecidx {
@@ -51,6 +52,7 @@ OpenIndex open_index(Oid index, LOCKMODE mode, Allowed allowed) {
     if (open.heap == nullptr || heap != IndexGetRelation(index, false))
         ereport(ERROR, errcode(ERRCODE_UNDEFINED_TABLE),
                 errmsg("could not open parent table of index \"%s\"", RelationGetRelationName(open.index)));
+    write_gathered(open.index);
     return open;
 }
 

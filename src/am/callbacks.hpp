@@ -13,6 +13,7 @@ void vamana_build_empty(Relation index);
 // insert.cpp
 bool vamana_insert(Relation index, Datum* values, bool* isnull, ItemPointer tid, Relation heap,
                    IndexUniqueCheck unique, bool unchanged, IndexInfo* info);
+void vamana_insert_cleanup(Relation index, IndexInfo* info);
 
 // vacuum.cpp
 IndexBulkDeleteResult* vamana_bulk_delete(IndexVacuumInfo* info, IndexBulkDeleteResult* stats,

@@ -31,6 +31,7 @@ IndexAmRoutine* routine() {
     am->ambuild = vamana_build;
     am->ambuildempty = vamana_build_empty;
     am->aminsert = vamana_insert;
+    call_at_statement_end(am, vamana_insert_cleanup);
     am->ambulkdelete = vamana_bulk_delete;
     am->amvacuumcleanup = vamana_vacuum_cleanup;
     am->amcostestimate = vamana_cost_estimate;

@@ -1,5 +1,6 @@
 // The library's module block: what Postgres looks for when it loads the library, and the settings that do
 // not belong to one access method.
+#include "am/gathering.hpp"
 #include "am/options.hpp"
 #include "pg/compat.hpp"
 #include "vecidx/kernels.hpp"
@@ -81,4 +82,5 @@ void _PG_init(void) {
     define_simd_setting();
     MarkGUCPrefixReserved("vecidx");
     vecidx::define_options();
+    vecidx::watch_gatherings();
 }

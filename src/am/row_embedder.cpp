@@ -1,6 +1,8 @@
 // Embedding of rows. See row_embedder.hpp.
 #include "am/row_embedder.hpp"
 
+#include "vecidx/sum.hpp"
+
 namespace vecidx {
 namespace {
 
@@ -33,9 +35,7 @@ bool RowEmbedder::embed(Datum value) {
     entry_.error = space_.storage_error(y_, stored);
     entry_.own_block = kNoOwnBlock;
     load_vector(stored, space_.padded, y_);
-    double norm = 0;
-    for (std::size_t i = 0; i < space_.padded; ++i) norm += static_cast<double>(y_[i]) * y_[i];
-    entry_.norm_squared = static_cast<float>(norm);
+    entry_.norm_squared = static_cast<float>(squared_norm(y_, space_.padded));
     return true;
 }
 

@@ -2,6 +2,7 @@
 #include "am/scan.hpp"
 
 #include "am/disk_graph.hpp"
+#include "am/gathering.hpp"
 #include "am/row_embedder.hpp"
 #include "am/unindexed.hpp"
 #include "storage/pending.hpp"
@@ -216,6 +217,7 @@ Bounds VamanaScan::bounds_of(const StoredVector& own, float l2, float error, flo
 // Pending rows before the graph: a row that a merge moves meanwhile is met at least once. Returns the
 // metapage as it is afterwards, which may lead to a graph that was not there before.
 Meta VamanaScan::collect_pending() {
+    write_gathered(index_);
     const Meta meta = read_meta(index_);
     prepare(meta);
     for_each_pending(

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "vecidx/rotation.hpp"
+#include "vecidx/sum.hpp"
 
 namespace vecidx {
 namespace {
@@ -23,12 +24,6 @@ constexpr double kUnderflow = 0x1p-149;
 // A float sum that overflowed was at least this.
 double finite(double sum) {
     return std::min<double>(sum, std::numeric_limits<float>::max());
-}
-
-double squared_norm(const float* x, std::size_t n) {
-    double sum = 0;
-    for (std::size_t i = 0; i < n; ++i) sum += static_cast<double>(x[i]) * x[i];
-    return sum;
 }
 
 double l1_norm(const float* x, std::size_t n) {
@@ -71,22 +66,24 @@ void Space::lift(float* y, double norm_squared, double max_norm_squared, const f
 float Space::storage_error(const float* exact, const StoredVector& stored) const {
     constexpr std::size_t kChunk = 64;
     const std::size_t width = stored.format == OwnFormat::kF16 ? sizeof(f16) : 1;
-    double l2 = 0, l1_sum = 0, size = 0;
+    double off_sum = 0, size = 0;
     for (std::size_t base = 0; base < padded; base += kChunk) {
         const std::size_t n = std::min(kChunk, padded - base);
         float decoded[kChunk];
         load_vector({static_cast<const char*>(stored.data) + base * width, stored.unit, stored.format}, n,
                     decoded);
-        for (std::size_t i = 0; i < n; ++i) {
-            const double off = static_cast<double>(exact[base + i]) - decoded[i];
-            l2 += off * off;
-            l1_sum += std::fabs(off);
-            size += metric == Metric::kL1 ? std::fabs(exact[base + i])
-                                          : static_cast<double>(exact[base + i]) * exact[base + i];
+        const float* x = exact + base;
+        const auto off = [&](std::size_t i) { return static_cast<double>(x[i]) - decoded[i]; };
+        if (metric == Metric::kL1) {
+            off_sum += sum_of(n, [&](std::size_t i) { return std::fabs(off(i)); });
+            size += sum_of(n, [&](std::size_t i) { return std::fabs(static_cast<double>(x[i])); });
+        } else {
+            off_sum += sum_of(n, [&](std::size_t i) { return off(i) * off(i); });
+            size += squared_norm(x, n);
         }
     }
     const double error =
-        metric == Metric::kL1 ? l1_sum + kRounding * size : std::sqrt(l2) + kRounding * std::sqrt(size);
+        metric == Metric::kL1 ? off_sum + kRounding * size : std::sqrt(off_sum) + kRounding * std::sqrt(size);
     return std::nextafter(static_cast<float>(error), std::numeric_limits<float>::infinity());
 }
 

@@ -14,9 +14,14 @@ constexpr std::size_t kChunk = 64;
 constexpr float kLargestByteUnit = 0x1.0204p121f;
 
 float max_abs(const float* z, std::size_t n) {
-    float m = 0;
-    for (std::size_t i = 0; i < n; ++i) m = std::max(m, std::fabs(z[i]));
-    return m;
+    constexpr std::size_t kLanes = 16;  // of one vector instruction, or several
+    float lanes[kLanes] = {};
+    for (std::size_t i = 0; i < n; i += kLanes)
+        for (std::size_t lane = 0; lane < kLanes; ++lane) {
+            const float a = std::fabs(z[i + lane]);
+            lanes[lane] = lanes[lane] < a ? a : lanes[lane];
+        }
+    return *std::max_element(lanes, lanes + kLanes);
 }
 
 // Largest power of two not above m; 1 for m = 0.

@@ -117,6 +117,21 @@ inline void allow_parallel_build(IndexAmRoutine* am) {
 #endif
 }
 
+// Since 17 a statement says when it has inserted its last row into an index.
+#if PG_VERSION_NUM >= 170000
+inline constexpr bool kStatementsEnd = true;
+#else
+inline constexpr bool kStatementsEnd = false;
+#endif
+inline void call_at_statement_end(IndexAmRoutine* am, void (*cleanup)(Relation index, IndexInfo* info)) {
+#if PG_VERSION_NUM >= 170000
+    am->aminsertcleanup = cleanup;
+#else
+    (void)am;
+    (void)cleanup;
+#endif
+}
+
 // Writes at an offset of a file; the number of bytes written, or less with errno set.
 inline std::int64_t write_file(File file, const void* data, std::size_t bytes, off_t offset) {
 #if PG_VERSION_NUM >= 160000

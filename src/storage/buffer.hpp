@@ -66,6 +66,9 @@ class PageChange {
     // The same for a page that is locked already; the change releases it.
     Page adopt(Buffer buffer);
 
+    // Whether another page may join.
+    bool may_grow() const { return count_ < MAX_GENERIC_XLOG_PAGES; }
+
     // A new empty page.
     Page create(PageKind kind, BlockNumber* block);
 

@@ -4,75 +4,87 @@
 namespace vecidx {
 namespace {
 
-void put(const NodeLayout& layout, Page page, const PendingRow& row) {
+IndexCache* cache_of(Relation index) {
+    IndexCache* cache = peek_cache(index);
+    return cache != nullptr ? cache : index_cache(index, read_meta(index));
+}
+
+std::size_t room_on(const NodeLayout& layout, Page page) {
+    const PageTail& tail = page_tail(page);
+    const std::size_t capacity = pending_entries_per_page(layout);
+    const bool open = tail.kind == PageKind::kPending && (tail.flags & kPendingClosed) == 0 &&
+                      tail.next == InvalidBlockNumber;
+    return open && tail.count < capacity ? capacity - tail.count : 0;
+}
+
+// Puts the first rows onto a page that has room for them, and takes them off `rows`.
+void put(const NodeLayout& layout, Page page, std::size_t count, PackedRows& rows) {
     PageTail& tail = page_tail(page);
     const std::size_t width = pending_entry_bytes(layout);
-    std::byte* at = page_contents(page) + tail.count * width;
-    std::memcpy(at, &row.entry, sizeof(PendingEntry));
-    if (layout.own_place == OwnPlace::kInline)
-        std::memcpy(at + sizeof(PendingEntry), row.vector, stored_bytes(OwnFormat::kF16, layout.padded));
-    ++tail.count;
+    std::memcpy(page_contents(page) + tail.count * width, rows.bytes, count * width);
+    tail.count = static_cast<std::uint16_t>(tail.count + count);
     set_used(page, tail.count * width);
+    rows.bytes += count * width;
+    rows.count -= count;
 }
 
-bool has_room(const NodeLayout& layout, Page page) {
-    const PageTail& tail = page_tail(page);
-    return tail.kind == PageKind::kPending && (tail.flags & kPendingClosed) == 0 &&
-           tail.next == InvalidBlockNumber && tail.count < pending_entries_per_page(layout);
-}
-
-// Appends to `block` if that is still an open page at the tail.
-bool try_append(Relation index, const NodeLayout& layout, BlockNumber block, const PendingRow& row) {
+// Appends all rows to `block` if that is still an open page at the tail and has room for them.
+bool try_append(Relation index, const NodeLayout& layout, BlockNumber block, PackedRows& rows) {
     if (block == InvalidBlockNumber) return false;
     const Buffer buffer = ReadBuffer(index, block);
     LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
     check_page(index, block, BufferGetPage(buffer));
-    if (!has_room(layout, BufferGetPage(buffer))) {
+    if (room_on(layout, BufferGetPage(buffer)) < rows.count) {
         UnlockReleaseBuffer(buffer);
         return false;
     }
     PageChange change(index);
-    put(layout, change.adopt(buffer), row);
+    put(layout, change.adopt(buffer), rows.count, rows);
     change.commit();
     return true;
 }
 
-// Adds a page with the row at the end of the chain, unless somebody else has just done so. Returns the tail.
-BlockNumber extend_chain(Relation index, const PendingRow& row, bool* done) {
+// Fills the page at the tail and adds pages behind it, no more than one record takes. Takes the rows that it
+// wrote off `rows`, and returns the tail.
+BlockNumber extend_chain(Relation index, PackedRows& rows, Appended& appended) {
     PageChange change(index);
     Meta* meta = page_contents<Meta>(change.edit(kMetaBlock, PageKind::kMeta));
     const NodeLayout& layout = meta->shape.layout;
-    const BlockNumber old_tail = meta->pending_tail;
     Page tail = nullptr;
-    if (old_tail != InvalidBlockNumber) {
-        tail = change.edit(old_tail, PageKind::kPending);
-        if (has_room(layout, tail)) {
-            change.cancel();
-            return old_tail;
-        }
+    if (meta->pending_tail != InvalidBlockNumber) {
+        tail = change.edit(meta->pending_tail, PageKind::kPending);
+        put(layout, tail, std::min(rows.count, room_on(layout, tail)), rows);
     }
-    BlockNumber block;
-    const Page page = change.create(PageKind::kPending, &block);
-    page_tail(page).sequence = ++meta->pending_sequence;
-    put(layout, page, row);
-    if (tail != nullptr)
-        page_tail(tail).next = block;
-    else
-        meta->pending_head = block;
-    meta->pending_tail = block;
-    ++meta->pending_pages;
+    while (rows.count > 0 && change.may_grow()) {
+        BlockNumber block;
+        const Page page = change.create(PageKind::kPending, &block);
+        page_tail(page).sequence = ++meta->pending_sequence;
+        put(layout, page, std::min(rows.count, pending_entries_per_page(layout)), rows);
+        (tail != nullptr ? page_tail(tail).next : meta->pending_head) = block;
+        meta->pending_tail = block;
+        ++meta->pending_pages;
+        appended = Appended::kOnNewPage;
+        tail = page;
+    }
+    const BlockNumber last = meta->pending_tail;
     change.commit();
-    *done = true;
-    return block;
+    return last;
 }
 
 }  // namespace
+
+void pack(const NodeLayout& layout, const PendingRow& row, std::byte* to) {
+    std::memcpy(to, &row.entry, sizeof(PendingEntry));
+    if (layout.own_place == OwnPlace::kInline)
+        std::memcpy(to + sizeof(PendingEntry), row.vector, stored_bytes(OwnFormat::kF16, layout.padded));
+}
 
 bool replace_chain(Relation index, const PendingRun& run, std::span<const PendingRow> rows) {
     const Meta before = read_meta(index);
     const NodeLayout& layout = before.shape.layout;
     const std::size_t per_page = pending_entries_per_page(layout);
     const auto pages = static_cast<std::uint32_t>(ceil_div(rows.size(), per_page));
+    auto* packed = static_cast<std::byte*>(palloc(pending_entry_bytes(layout)));
     BlockNumber first = InvalidBlockNumber, last = InvalidBlockNumber;
     for (std::uint32_t i = pages; i-- > 0;) {
         PageChange change(index);
@@ -82,8 +94,11 @@ bool replace_chain(Relation index, const PendingRun& run, std::span<const Pendin
         page_tail(page).next = first;
         set_used(page, 0);
         for (const PendingRow& row :
-             rows.subspan(i * per_page).first(std::min(per_page, rows.size() - i * per_page)))
-            put(layout, page, row);
+             rows.subspan(i * per_page).first(std::min(per_page, rows.size() - i * per_page))) {
+            pack(layout, row, packed);
+            PackedRows one{packed, 1};
+            put(layout, page, 1, one);
+        }
         change.commit();
         first = block;
         if (i + 1 == pages) last = block;
@@ -121,20 +136,23 @@ void finish_run(Relation index, Meta& meta, const PendingRun& run) {
     meta.merging = 0;
 }
 
-Appended append_pending(Relation index, const PendingRow& row) {
-    IndexCache* cache = peek_cache(index);
-    if (cache == nullptr) cache = index_cache(index, read_meta(index));
-    while (!try_append(index, cache->shape.layout, cache->pending_tail, row)) {
+Appended append_pending(Relation index, PackedRows rows) {
+    IndexCache* cache = cache_of(index);
+    Appended appended = Appended::kOnOldPage;
+    while (rows.count > 0 && !try_append(index, cache->shape.layout, cache->pending_tail, rows)) {
         const BlockNumber tail = read_meta(index).pending_tail;
-        if (tail != cache->pending_tail) {
+        if (tail != cache->pending_tail)
             cache->pending_tail = tail;
-            continue;
-        }
-        bool done = false;
-        cache->pending_tail = extend_chain(index, row, &done);
-        if (done) return Appended::kOnNewPage;
+        else
+            cache->pending_tail = extend_chain(index, rows, appended);
     }
-    return Appended::kOnOldPage;
+    return appended;
+}
+
+Appended append_pending(Relation index, const PendingRow& row) {
+    std::byte packed[kPageBytes];
+    pack(cache_of(index)->shape.layout, row, packed);
+    return append_pending(index, {packed, 1});
 }
 
 }  // namespace vecidx

@@ -8,15 +8,24 @@
 
 namespace vecidx {
 
-// A row to append: `vector` holds its halves (ignored where own vectors are kept apart).
+// A row: `vector` holds its halves (ignored where own vectors are kept apart).
 struct PendingRow {
     PendingEntry entry;
     const void* vector;
 };
 
-// Appends a row, WAL-logged. Any number of backends may append at once. Tells whether the chain grew by a
-// page.
+// Rows as a page holds them, one behind the other, each pending_entry_bytes wide.
+struct PackedRows {
+    const std::byte* bytes;
+    std::size_t count;
+};
+void pack(const NodeLayout& layout, const PendingRow& row, std::byte* to);
+
+// Appends rows, WAL-logged: in one record if they fit on the page at the tail; else what does not is written
+// to new pages, with two of which a record links the chain. Any number of backends may append at once. Tells
+// whether the chain grew.
 enum class Appended { kOnOldPage, kOnNewPage };
+Appended append_pending(Relation index, PackedRows rows);
 Appended append_pending(Relation index, const PendingRow& row);
 
 // A pending page as it is seen under its lock.
