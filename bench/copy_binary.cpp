@@ -5,7 +5,7 @@
 // FILE is fvecs (float32) or bvecs (uint8), which become type `vector`, or ivecs (int32), which become
 // int4[]: for each row an int32 number of dimensions, the same in all, and the values, little-endian. A row's
 // id is its number in the file, from 0. ROWS rows at most from row FIRST on, and none after SECONDS: COPY
-// then ends with what it has taken by then, a few hundred rows more than were asked for in time.
+// then ends with what is on the way by then.
 #include <bit>
 #include <chrono>
 #include <cstdint>
