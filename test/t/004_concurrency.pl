@@ -20,11 +20,11 @@ my $node = vecidx_node('main', 'autovacuum = off', 'fsync = off', 'max_connectio
 # `touched` has an index too, so that its updates are new rows for every index.
 $node->safe_psql('postgres', q(
 	CREATE SEQUENCE ids START 10000;
-	-- REINDEX CONCURRENTLY may drop an index after its name was looked up.
+	-- REINDEX CONCURRENTLY may invalidate and drop an index after its name was looked up.
 	CREATE FUNCTION keep(call text) RETURNS void LANGUAGE plpgsql AS $$
 	BEGIN
 		EXECUTE 'SELECT ' || call;
-	EXCEPTION WHEN undefined_table THEN
+	EXCEPTION WHEN undefined_table OR object_not_in_prerequisite_state THEN
 		RETURN;
 	END $$));
 foreach my $table (sort keys %dims)
