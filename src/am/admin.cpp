@@ -43,10 +43,12 @@ std::int64_t merge_index(Oid oid) {
 
 OpenIndex open_index(Oid index, LOCKMODE mode, Allowed allowed) {
     OpenIndex open{nullptr, nullptr, mode};
-    // The table first, as everywhere; when this is not an index, index_open says so.
+    // The table first, as everywhere. Either may be gone: REINDEX CONCURRENTLY changes OIDs.
     const Oid heap = IndexGetRelation(index, true);
-    if (OidIsValid(heap)) open.heap = table_open(heap, AccessShareLock);
-    open.index = index_open(index, mode);
+    if (OidIsValid(heap)) open.heap = try_relation_open(heap, AccessShareLock);
+    open.index = try_relation_open(index, mode);
+    if (open.index == nullptr)
+        ereport(ERROR, errcode(ERRCODE_UNDEFINED_TABLE), errmsg("index with OID %u does not exist", index));
     check_relation(open.index);
     check_allowed(open.index, allowed);
     if (open.heap == nullptr || heap != IndexGetRelation(index, false))

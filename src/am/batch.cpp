@@ -153,8 +153,7 @@ void Batch::search_row(std::uint32_t row) {
     const auto sink = [this](const Visit& visit) { collect(visit); };
     DiskGraph graph(index_, index_cache(index_, meta_), query_, sink);
     beam_.reset(meta_.shape.build_list_size);
-    offer_entries(meta_, query_, beam_);
-    best_first_search(graph, beam_, poll);
+    search_from_entries(meta_, query_, graph, beam_, poll);
 }
 
 // Keeps a live node's vector, in halves and in graph space, and its code.

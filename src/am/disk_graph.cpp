@@ -30,9 +30,6 @@ void offer_entries(const Meta& meta, const PreparedQuery& query, Beam& beam) {
     }
     const std::size_t count = std::min<std::size_t>(kEntries, meta.centroid_count);
     for (std::size_t i = 0; i < count; ++i) beam.offer(meta.entries[nearest[i].id], nearest[i].distance);
-    // From the medoid every node can be reached; its turn comes only where the entries lead to less than a
-    // list.
-    beam.offer(meta.medoid, std::numeric_limits<float>::max());
 }
 
 }  // namespace vecidx

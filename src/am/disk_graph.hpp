@@ -5,6 +5,7 @@
 #include "storage/node_store.hpp"
 #include "vecidx/expand.hpp"
 #include "vecidx/graph.hpp"
+#include "vecidx/search.hpp"
 
 namespace vecidx {
 
@@ -76,5 +77,18 @@ void load_graph_vector(Relation index, const Geometry& geometry, const PreparedQ
 
 // Offers the nodes where a search for the query starts: those nearest to the centroids nearest to it.
 void offer_entries(const Meta& meta, const PreparedQuery& query, Beam& beam);
+
+// Searches the graph for the query, from its entries. From the medoid every node can be reached; its turn as
+// an entry comes only where the others led to less than a list (and not before, or it would keep the place of
+// one that is far away). Returns the number of hops.
+template <typename Sink, typename Poll>
+std::size_t search_from_entries(const Meta& meta, const PreparedQuery& query, DiskGraph<Sink>& graph,
+                                Beam& beam, Poll poll) {
+    offer_entries(meta, query, beam);
+    std::size_t hops = best_first_search(graph, beam, poll);
+    beam.offer(meta.medoid, std::numeric_limits<float>::max());
+    hops += best_first_search(graph, beam, poll);
+    return hops;
+}
 
 }  // namespace vecidx

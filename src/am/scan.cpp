@@ -204,8 +204,7 @@ bool VamanaScan::search_graph(const Meta& meta, std::size_t list_size) {
     };
     DiskGraph graph(index_, cache, query_, sink);
     beam_.reset(list_size);
-    offer_entries(meta, query_, beam_);
-    visited_ += best_first_search(graph, beam_, poll);
+    visited_ += search_from_entries(meta, query_, graph, beam_, poll);
     return beam_.size() < list_size;
 }
 

@@ -101,3 +101,12 @@ RESET vamana.max_scan_tuples;
 
 DROP FUNCTION complete;
 DROP TABLE things;
+
+-- Each row is its own nearest, the one in the middle too, from which the graph's tree grows.
+CREATE TABLE own (id int, v vector(8));
+INSERT INTO own SELECT i, point(i, 8) FROM generate_series(1, 2000) AS i;
+CREATE INDEX own_v ON own USING vamana (v vector_l2_ops);
+SET enable_seqscan = off;
+SELECT o.id FROM own o WHERE o.id NOT IN (SELECT id FROM own n ORDER BY n.v <-> o.v LIMIT 1);
+RESET enable_seqscan;
+DROP TABLE own;
