@@ -14,7 +14,8 @@ use PostgreSQL::Test::Cluster;
 use Test::More ();
 use Time::HiRes qw(usleep);
 
-our @EXPORT = qw(vecidx_node kill_server start_again fill_vectors random_vector recall rows_found all_rows_are_found index_is_sound);
+our @EXPORT = qw(vecidx_node kill_server start_again fill_vectors random_vector recall rows_found all_rows_are_found index_is_sound
+	is_merge_unfinished);
 
 # A running server with the extension in its database `postgres`. Further arguments are lines of postgresql.conf;
 # 'allows_streaming' is not one of them: for replicas call PostgreSQL::Test::Cluster directly.
@@ -128,6 +129,15 @@ sub all_rows_are_found
 	my ($node, $table, $dims, $name) = @_;
 	my ($returned, $different, $heap) = split /\|/, rows_found($node, $table, dims => $dims);
 	return Test::More::is("$returned $different", "$heap $heap", "$name: every row once");
+}
+
+# Whether the metapage says that a batch is being written: Meta::merging in src/storage/layout.hpp. Takes pageinspect.
+sub is_merge_unfinished
+{
+	my ($node, $index) = @_;
+	my ($page_header, $merging) = (24, 112);
+	my $page = $node->safe_psql('postgres', "SELECT encode(get_raw_page('$index', 0), 'hex')");
+	return substr($page, 2 * ($page_header + $merging), 8) ne '00000000';
 }
 
 # A test: vamana_check finds nothing wrong with the index and every heap row in it.
