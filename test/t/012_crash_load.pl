@@ -81,7 +81,7 @@ sub operation
 		$client->{next} += $count;
 		return [ $what, $first, $first + $count - 1 ];
 	}
-	my $length = $what eq 'delete' ? 80 + int(rand(200)) : 1 + int(rand(30));
+	my $length = $what eq 'delete' ? 100 + int(rand(300)) : 1 + int(rand(30));
 	my $from = $what eq 'delete' ? $client->{deleted} : $client->{next} - int(rand(1000));
 	$client->{deleted} += $length if $what eq 'delete';
 	return [ $what, $from, $from + $length ];
@@ -95,7 +95,7 @@ sub transactions_of
 	foreach my $step (1 .. $steps)
 	{
 		my $many = $client->{next} - $client->{deleted} > 900;
-		my @whats = (('insert') x 20, ('copy') x 2, ('change') x 6, ('touch') x 6, ('delete') x ($many ? 4 : 0));
+		my @whats = (('insert') x 20, ('copy') x 2, ('change') x 6, ('touch') x 6, ('delete') x ($many ? 8 : 0));
 		my @operations = map { operation($client, $whats[ int(rand(@whats)) ]) } 1 .. (rand() < 0.2 ? 3 : 1);
 		my @statements = map { my ($what, @range) = @$_; $sql{$what}->(@range) } @operations;
 		my $lost = $sql{insert}->($client->{next}, $client->{next} + 30);
