@@ -101,7 +101,7 @@ ifneq (,$(filter x86_64-%,$(shell $(CXX) -dumpmachine)))
 src/simd/%.o: override CXXFLAGS += $(ISA_FLAGS)
 endif
 
-.PHONY: unit bench demo-programs lint format
+.PHONY: unit bench demo-programs lint format valgrind
 unit: $(UNIT_PROGRAMS)
 	@status=0; for program in $^; do \
 		echo "$$program"; \
@@ -117,6 +117,9 @@ lint:
 
 format:
 	@test/lint --format
+
+valgrind:
+	@PG_CONFIG=$(PG_CONFIG) test/valgrind $(TESTS)
 
 -include $(SOURCES:.cpp=.d) $(CALM_OBJS:.o=.d) $(UNIT_PROGRAMS:=.d) $(BENCH_PROGRAMS:=.d)
 

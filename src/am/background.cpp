@@ -103,6 +103,8 @@ PGDLLEXPORT void vecidx_merge_worker(Datum argument);
 void vecidx_merge_worker(Datum) {
     vecidx::Order order;
     std::memcpy(&order, MyBgworkerEntry->bgw_extra, sizeof order);
+    // A background worker's own handler would end it in the middle of anything, a critical section included.
+    pqsignal(SIGTERM, die);
     BackgroundWorkerUnblockSignals();
     // As nobody in particular, as autovacuum is: no function of a user is called here.
     BackgroundWorkerInitializeConnectionByOid(order.database, InvalidOid, 0);

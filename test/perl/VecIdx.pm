@@ -12,8 +12,10 @@ use warnings;
 use Exporter 'import';
 use PostgreSQL::Test::Cluster;
 use Test::More ();
+use Time::HiRes qw(usleep);
 
-our @EXPORT = qw(vecidx_node fill_vectors random_vector recall rows_found index_is_sound);
+our @EXPORT = qw(vecidx_node kill_server start_again fill_vectors random_vector recall rows_found all_rows_are_found index_is_sound
+	is_merge_unfinished);
 
 # A running server with the extension in its database `postgres`. Further arguments are lines of postgresql.conf;
 # 'allows_streaming' is not one of them: for replicas call PostgreSQL::Test::Cluster directly.
@@ -26,6 +28,29 @@ sub vecidx_node
 	$node->start;
 	$node->safe_psql('postgres', 'CREATE EXTENSION vecidx');
 	return $node;
+}
+
+# Kills a server with SIGKILL; its children notice.
+sub kill_server
+{
+	my ($node) = @_;
+	$node->kill9;
+	usleep(200_000);
+	return;
+}
+
+# Starts a server that was killed. What is left of it may still hold its memory for a while.
+sub start_again
+{
+	my ($node) = @_;
+	for (1 .. 50)
+	{
+		return if $node->start(fail_ok => 1);
+		usleep(200_000);
+		$node->stop('fast', fail_ok => 1);
+	}
+	Test::More::BAIL_OUT('the server does not start again');
+	return;
 }
 
 # SQL for a vector of `dims` values that depends on the SQL expression `seed` alone, the same on every server version.
@@ -96,6 +121,23 @@ sub rows_found
 		SELECT count(*), count(DISTINCT id), (SELECT count(id + 0) FROM $table)
 		FROM (SELECT id FROM $table ORDER BY $column $op $query) found;
 	));
+}
+
+# A test: a scan of the index returns every row of `table` once.
+sub all_rows_are_found
+{
+	my ($node, $table, $dims, $name) = @_;
+	my ($returned, $different, $heap) = split /\|/, rows_found($node, $table, dims => $dims);
+	return Test::More::is("$returned $different", "$heap $heap", "$name: every row once");
+}
+
+# Whether the metapage says that a batch is being written: Meta::merging in src/storage/layout.hpp. Takes pageinspect.
+sub is_merge_unfinished
+{
+	my ($node, $index) = @_;
+	my ($page_header, $merging) = (24, 112);
+	my $page = $node->safe_psql('postgres', "SELECT encode(get_raw_page('$index', 0), 'hex')");
+	return substr($page, 2 * ($page_header + $merging), 8) ne '00000000';
 }
 
 # A test: vamana_check finds nothing wrong with the index and every heap row in it.

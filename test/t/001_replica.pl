@@ -31,11 +31,12 @@ sub nearest
 
 sub same_answers
 {
-	my ($stage) = @_;
+	my ($stage, @tables) = @_;
+	@tables = qw(items wide) if !@tables;
 	$primary->wait_for_catchup($replica, 'replay', $primary->lsn('insert'));
-	foreach my $set ([ 'items', $dims, 10 ], [ 'wide', $wide, 3 ])
+	foreach my $table (@tables)
 	{
-		my ($table, $dim, $limit) = @$set;
+		my ($dim, $limit) = $table eq 'items' ? ($dims, 10) : ($wide, 3);
 		my $answers = nearest($replica, $table, $dim, 'index', $limit);
 		is($answers, nearest($primary, $table, $dim, 'index', $limit), "$stage: $table, replica as primary");
 		is($answers, nearest($replica, $table, $dim, 'table', $limit), "$stage: $table, replica exact")
@@ -65,7 +66,7 @@ same_answers('deletes');
 $primary->safe_psql('postgres', "VACUUM $_") foreach qw(items wide);
 same_answers('vacuum');
 
-# equal vectors, and slots that the vacuum freed
+# Equal vectors, and slots that the vacuum freed.
 $primary->safe_psql('postgres',
 	'INSERT INTO items SELECT 5000 + i, embedding FROM items, generate_series(1, 60) i WHERE id = 1');
 fill_vectors($primary, 'items', rows => 300, dims => $dims, first => 6001);
@@ -79,6 +80,34 @@ same_answers('reindex in little memory');
 
 $primary->safe_psql('postgres', "REINDEX INDEX CONCURRENTLY ${_}_embedding_idx") foreach qw(items wide);
 same_answers('reindex concurrently');
+
+# More than a quarter of the index at once; then thousands of rows with two vectors.
+fill_vectors($primary, 'items', rows => 1500, dims => $dims, first => 20001, seed => 5);
+$primary->safe_psql('postgres', "SELECT vamana_merge('items_embedding_idx')");
+same_answers('large merge', 'items');
+
+foreach my $first (100_000, 200_000)
+{
+	$primary->safe_psql('postgres', "INSERT INTO items SELECT $first + i, embedding FROM generate_series(1, 1200) i JOIN items ON id = 20001 + i % 2");
+	$primary->safe_psql('postgres', "SELECT vamana_merge('items_embedding_idx')");
+}
+same_answers('posting chains', 'items');
+
+$primary->safe_psql('postgres', 'DELETE FROM items WHERE id > 100000 AND id % 3 > 0');
+$primary->safe_psql('postgres', 'VACUUM items');
+same_answers('shorter posting chains', 'items');
+
+# Nearly all rows go, from the index's end as well; whatever a vacuum makes of the file, the replica makes of its own.
+$primary->safe_psql('postgres', 'DELETE FROM items WHERE id > 500');
+$primary->safe_psql('postgres', 'VACUUM items');
+fill_vectors($primary, 'items', rows => 100, dims => $dims, first => 300_001, seed => 6);
+$primary->safe_psql('postgres', 'VACUUM (TRUNCATE) items');
+same_answers('few rows left', 'items');
+my $size = "SELECT pg_relation_size('items_embedding_idx')";
+is($replica->safe_psql('postgres', $size), $primary->safe_psql('postgres', $size), 'few rows left: size of the index');
+fill_vectors($primary, 'items', rows => 1500, dims => $dims, first => 400_001, seed => 7);
+$primary->safe_psql('postgres', "SELECT vamana_merge('items_embedding_idx')");
+same_answers('many again', 'items');
 
 # A table too small for a graph, where rows come and go: its pending pages are written together again.
 fill_vectors($primary, 'small', rows => 200, dims => $dims);

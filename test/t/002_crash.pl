@@ -25,8 +25,7 @@ sub everything_is_there
 	{
 		my ($table, $dim) = @$set;
 		index_is_sound($node, "${table}_idx", "$stage: $table, check");
-		my ($returned, $different, $heap) = split /\|/, rows_found($node, $table, dims => $dim);
-		is("$returned $different", "$heap $heap", "$stage: $table, every row once");
+		all_rows_are_found($node, $table, $dim, "$stage: $table");
 	}
 	cmp_ok(recall($node, 'items', dims => $dims, queries => 20), '>=', 0.95, "$stage: recall");
 	return;
@@ -42,24 +41,10 @@ sub crash_during
 	my $client = IPC::Run::start([ 'psql', '-X', '-q', '-d', $node->connstr('postgres'), '-f', $script ],
 		'>', \$out, '2>', \$err);
 	usleep(1000 * $milliseconds);
-	if (int(rand(2)) == 0)
-	{
-		$node->stop('immediate');
-	}
-	else
-	{
-		$node->kill9;
-		usleep(200_000);    # its children notice
-	}
+	int(rand(2)) == 0 ? $node->stop('immediate') : kill_server($node);
 	$client->finish;
-	# what is left of the killed one may still hold its memory
-	for (1 .. 50)
-	{
-		return if $node->start(fail_ok => 1);
-		usleep(200_000);
-		$node->stop('fast', fail_ok => 1);
-	}
-	BAIL_OUT('the server does not start again');
+	start_again($node);
+	return;
 }
 
 sub random_of { return $_[ int(rand(scalar @_)) ] }

@@ -55,13 +55,6 @@ sub short_recall
 	return recall($node, $table, dims => $dims, queries => 100, settings => 'SET vamana.search_list_size = 12');
 }
 
-sub all_rows_are_found
-{
-	my ($table, $name) = @_;
-	my ($returned, $different, $heap) = split /\|/, rows_found($node, $table, dims => $dims);
-	return is("$returned $different", "$heap $heap", "$name: every row once");
-}
-
 # Tests that an index that was not built is not there, nor its files, nor its workers.
 sub nothing_is_left
 {
@@ -99,7 +92,7 @@ cmp_ok($recall, '>=', 0.8, 'one process: recall');
 is_deeply([ $error, $workers ], [ '', 2 ], 'three processes: build');
 index_is_sound($node, 'items_idx', 'three processes: check');
 cmp_ok(short_recall('items'), '>=', $recall - 0.02, 'three processes: recall as of one');
-all_rows_are_found('items', 'three processes');
+all_rows_are_found($node, 'items', $dims, 'three processes');
 
 # Fewer workers than asked for.
 foreach my $available (0, 1)
@@ -234,7 +227,7 @@ foreach my $table (qw(few one nulls mostly_nulls nothing))
 	($error, $workers) = build($parallel, $table);
 	is_deeply([ $error, $workers ], [ '', 2 ], "$table: three processes build");
 	index_is_sound($node, "${table}_idx", "$table: check");
-	all_rows_are_found($table, $table);
+	all_rows_are_found($node, $table, $dims, $table);
 }
 is($node->safe_psql('postgres', q(SELECT nodes, rows, pending_rows FROM vamana_stats('few_idx'))), '300|20000|0', 'few: nodes');
 is($node->safe_psql('postgres', q(SELECT nodes, rows, pending_rows FROM vamana_stats('one_idx'))), '1|5000|0', 'one: node');
@@ -280,7 +273,7 @@ note("$rebuilds times");
 ok($writers->finish, 'busy: writers end without an error') or diag($err);
 note($1) if $out =~ /(number of transactions actually processed.*)/;
 index_is_sound($node, 'busy_idx', 'busy: check');
-all_rows_are_found('busy', 'busy');
+all_rows_are_found($node, 'busy', $dims, 'busy');
 cmp_ok(recall($node, 'busy', dims => $dims), '>=', 0.95, 'busy: recall');
 
 # Crashes: of a worker, of the server in the middle of a build, and just after one.
@@ -294,22 +287,15 @@ is($node->safe_psql('postgres', q(SELECT to_regclass('held_idx') IS NULL, (SELEC
 sub crash
 {
 	my ($server) = @_;
-	$server->kill9;
-	usleep(200_000);    # its children notice
-	# what is left of the killed one may still hold its memory
-	for (1 .. 50)
-	{
-		return if $server->start(fail_ok => 1);
-		usleep(200_000);
-		$server->stop('fast', fail_ok => 1);
-	}
-	BAIL_OUT('the server does not start again');
+	kill_server($server);
+	start_again($server);
+	return;
 }
 
 is((build($parallel))[0], '', 'crash just after a build: builds');
 crash($node);
 index_is_sound($node, 'items_idx', 'crash just after a build: check');
-all_rows_are_found('items', 'crash just after a build');
+all_rows_are_found($node, 'items', $dims, 'crash just after a build');
 
 $node->safe_psql('postgres', 'DROP INDEX items_idx');
 $client = start_client("$parallel CREATE INDEX items_idx ON items USING vamana (embedding vector_l2_ops)");
@@ -352,7 +338,7 @@ crash($node);
 foreach my $rows (20000, 1500)
 {
 	index_is_sound($node, "items_${rows}_idx", "minimal WAL, $rows rows: check after a crash");
-	all_rows_are_found("items_$rows", "minimal WAL, $rows rows, after a crash");
+	all_rows_are_found($node, "items_$rows", $dims, "minimal WAL, $rows rows, after a crash");
 }
 
 # The row after the last that fills an extent has no vector and opens so many tables that the temporary files are closed.
