@@ -1,6 +1,8 @@
-// INSERT: one append to the pending area, no look at the graph; now and then a nudge to merge.
+// INSERT: one append to the pending area, no look at the graph; now and then a nudge to merge. An UPDATE that
+// leaves the vector alone looks for its node.
 #include "am/background.hpp"
 #include "am/callbacks.hpp"
+#include "am/equal_node.hpp"
 #include "am/row_embedder.hpp"
 #include "storage/node_store.hpp"
 #include "storage/pending.hpp"
@@ -8,11 +10,12 @@
 namespace vecidx {
 
 bool vamana_insert(Relation index, Datum* values, bool* isnull, ItemPointer tid, Relation, IndexUniqueCheck,
-                   bool, IndexInfo*) {
+                   bool unchanged, IndexInfo*) {
     if (isnull[0]) {
         note_unindexed(index);
         return false;
     }
+    if (unchanged && add_to_equal_node(index, values[0], heap_tid(*tid))) return false;
     const MemoryContext context =
         AllocSetContextCreate(CurrentMemoryContext, "vamana insert", ALLOCSET_DEFAULT_SIZES);
     const MemoryContext old = MemoryContextSwitchTo(context);

@@ -6,6 +6,7 @@
 #include "am/batch.hpp"
 #include "am/graph_build.hpp"
 #include "am/merge_lock.hpp"
+#include "am/node_sweep.hpp"
 #include "storage/pending.hpp"
 #include "vecidx/bulk_build.hpp"
 
@@ -240,6 +241,7 @@ void in_own_context(Fn fn) {
 void undo_interrupted_merge(Relation index) {
     const Meta meta = read_meta(index);
     if (meta.merging == 0) return;
+    forget_pending_rows(index);
     SlotCount all;
     const BlockNumber blocks = RelationGetNumberOfBlocks(index);
     for (BlockNumber block = kMetaBlock + 1; block < blocks; ++block) {

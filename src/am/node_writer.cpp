@@ -3,6 +3,7 @@
 
 #include "am/progress.hpp"
 #include "storage/page_writer.hpp"
+#include "storage/posting.hpp"
 
 namespace vecidx {
 namespace {
@@ -44,8 +45,9 @@ void NodeWriter::place_nodes() {
         tids.clear();
         in_.rows.for_each_tid(in_.arrays.rows, source, [&tids](HeapTid tid) { tids.push_back(tid); });
         if (tids.size() > kInlineTids)
-            in_.arrays.postings[row] = write_postings(in_.index, {in_.arrays.ids[row], 1},
-                                                      std::span<const HeapTid>(tids).subspan(kInlineTids));
+            in_.arrays.postings[row] =
+                write_postings(in_.index, {in_.arrays.ids[row], version_of_batch(batch())},
+                               std::span<const HeapTid>(tids).subspan(kInlineTids));
     }
 }
 
@@ -120,8 +122,8 @@ NodeHeader NodeWriter::make_header(std::size_t row) {
     h.flags = kNodeUsed;
     h.error = entry.error;
     h.norm_squared = entry.norm_squared;
-    h.batch = meta_.merging != 0 ? meta_.merging : meta_.batch;
-    h.version = 1;
+    h.batch = batch();
+    h.version = version_of_batch(h.batch);
     in_.rows.for_each_tid(in_.arrays.rows, source, [&h](HeapTid tid) {
         if (h.tid_count < kInlineTids) h.tids[h.tid_count++] = tid;
     });

@@ -32,6 +32,7 @@ class NodeWriter {
     void write_all();
 
   private:
+    std::uint32_t batch() const { return meta_.merging != 0 ? meta_.merging : meta_.batch; }
     void write_live();
     void fill_node(Page page, std::size_t row);
     NodeHeader make_header(std::size_t row);

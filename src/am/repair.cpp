@@ -9,7 +9,7 @@
 #include "am/batch.hpp"
 #include "am/merge_lock.hpp"
 #include "pg/memory.hpp"
-#include "storage/node_store.hpp"
+#include "storage/posting.hpp"
 
 namespace vecidx {
 namespace {
@@ -146,9 +146,14 @@ class Repair {
         // Before the node itself, so that a crash leaves nothing without a way to it.
         for (const std::size_t i : homeless_) find_home(node, candidates_[i]);
         with_write(index_, block_of(meta_.shape, id), PageKind::kNode, [&](Page page) {
-            std::memcpy(page_contents(page) + slot_of(meta_.shape, id) * layout_.size, image_.data(),
-                        layout_.size);
+            write_edges(node, node_in(meta_.shape, page, slot_of(meta_.shape, id)));
         });
+    }
+
+    // Rows may have been added to the node since its image was made, so nothing but edges is copied.
+    void write_edges(const ConstNode& from, const Node& to) {
+        to.header().degree = from.header().degree;
+        std::memcpy(to.ids(), from.ids(), layout_.size - layout_.ids);
     }
 
     // The node's bytes, and its vector as the query of its neighbors' estimates.

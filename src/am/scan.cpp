@@ -5,6 +5,7 @@
 #include "am/row_embedder.hpp"
 #include "am/unindexed.hpp"
 #include "storage/pending.hpp"
+#include "storage/posting.hpp"
 #include "vecidx/search.hpp"
 
 namespace vecidx {
@@ -263,10 +264,15 @@ bool VamanaScan::pop(Result* result) {
     return true;
 }
 
-// Replaces a node's chain by the rows of its first record, and the rest of the chain.
+// Replaces a node's chain by the rows of its first record, and the rest of the chain. Where a vacuum took the
+// record away, the chain is read from its start again: rows that were returned are not returned again.
 void VamanaScan::read_chain(const Result& chain) {
+    const PostingOwner owner{chain.owner, chain.version};
     PostingRecord record;
-    if (!read_posting(index_, chain.posting, {chain.owner, chain.version}, &record)) return;
+    if (!read_posting(index_, chain.posting, owner, &record)) {
+        record = PostingRecord{};
+        record.next = reread_chain(index_, index_cache(index_, read_meta(index_)), chain.posting, owner);
+    }
     const auto add = [this](const Result& result) {
         heap_.push_back(result);
         std::push_heap(heap_.begin(), heap_.end(), farther);
@@ -303,16 +309,22 @@ void VamanaScan::sweep_nodes() {
             if (page_kind(page) == PageKind::kNode) sweep_page(page, block, chains);
         }
         UnlockReleaseBuffer(buffer);
-        for (std::size_t i = 0; i < chains.size(); ++i) {
-            PostingRecord record;
-            const Result chain = chains[i];
-            if (!read_posting(index_, chain.posting, {chain.owner, chain.version}, &record)) continue;
-            for (std::size_t t = 0; t < record.count; ++t)
-                keep_window({chain.bounds, kNoPosting, chain.owner, chain.version, record.tids[t]});
-            if (record.next != kNoPosting)
-                chains.push_back({chain.bounds, record.next, chain.owner, chain.version, {}});
-        }
+        for (const Result& chain : chains) sweep_chain(chain);
         chains.clear();
+    }
+}
+
+void VamanaScan::sweep_chain(const Result& chain) {
+    const PostingOwner owner{chain.owner, chain.version};
+    for (std::uint32_t at = chain.posting; at != kNoPosting;) {
+        PostingRecord record;
+        if (!read_posting(index_, at, owner, &record)) {
+            at = reread_chain(index_, index_cache(index_, read_meta(index_)), at, owner);
+            continue;
+        }
+        for (std::size_t i = 0; i < record.count; ++i)
+            keep_window({chain.bounds, kNoPosting, chain.owner, chain.version, record.tids[i]});
+        at = record.next;
     }
 }
 

@@ -70,6 +70,7 @@ class VamanaScan {
     bool sweep();
     void sweep_nodes();
     void sweep_page(Page page, BlockNumber block, std::pmr::vector<Result>& chains);
+    void sweep_chain(const Result& chain);
     Meta collect_pending();
     void keep_window(const Result& result);
     Bounds bounds_of(const StoredVector& own, float l2, float error, float norm_squared,
