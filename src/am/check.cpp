@@ -221,6 +221,7 @@ void IndexCheck::check_posting_page(BlockNumber block, Page page) {
 // A list holds just the pages that say so, each once. Merges and vacuums alone change it, but that inserters
 // take records off the first of the posting pages, and with the last one the page off the list.
 void IndexCheck::check_free_list(BlockNumber Meta::*list, PageKind kind) {
+    if (is_dropping()) return;
     const auto flagged = [&](BlockNumber block) {
         return (page_tail(read(block, page_.data(), kind)).flags & kInFreeList) != 0;
     };

@@ -110,7 +110,11 @@ class IndexCheck {
     void check_duplicates();
     void check_place(const RowPlace& place, const HeapTid& tid, const float* embedded, float norm_squared);
 
-    bool unfinished(const NodeHeader& h) const { return meta_.merging != 0 && h.batch == meta_.merging; }
+    // An index without a graph is free of nodes, but for what an interrupted build or drop left.
+    bool is_dropping() const { return meta_.merging != 0 && meta_.trained == 0; }
+    bool unfinished(const NodeHeader& h) const {
+        return is_dropping() || (meta_.merging != 0 && h.batch == meta_.merging);
+    }
     PageKind kind_of(BlockNumber block) const { return static_cast<PageKind>(blocks_[block] & kKindMask); }
 
     Relation index_;

@@ -239,8 +239,8 @@ class Builder {
                 const auto row = static_cast<std::uint32_t>(nearest);
                 meta.entries[c] = nearest == kNothingNear ? meta.medoid : arrays_.ids[row];
             }
-            ++meta.trained;
             if (merged_.pages > 0) finish_run(index_, meta, merged_);
+            meta.trained = meta.batch + 1;
         });
         if (layout_.own_place == OwnPlace::kApart) free_spares();
     }

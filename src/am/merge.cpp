@@ -4,6 +4,7 @@
 #include "am/merge.hpp"
 
 #include "am/batch.hpp"
+#include "am/drop_graph.hpp"
 #include "am/graph_build.hpp"
 #include "am/merge_lock.hpp"
 #include "am/node_sweep.hpp"
@@ -241,6 +242,7 @@ void in_own_context(Fn fn) {
 void undo_interrupted_merge(Relation index) {
     const Meta meta = read_meta(index);
     if (meta.merging == 0) return;
+    if (meta.trained == 0) return free_graph_pages(index, meta, vacuum_delay);
     forget_pending_rows(index);
     SlotCount all;
     const BlockNumber blocks = RelationGetNumberOfBlocks(index);

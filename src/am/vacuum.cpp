@@ -3,10 +3,12 @@
 // graph is repaired around them and their slots freed. Pending rows are merged on the way. The merge lock is
 // taken in slices.
 #include "am/callbacks.hpp"
+#include "am/drop_graph.hpp"
 #include "am/merge.hpp"
 #include "am/merge_lock.hpp"
 #include "am/node_sweep.hpp"
 #include "am/repair.hpp"
+#include "am/truncate.hpp"
 #include "storage/pending.hpp"
 
 namespace vecidx {
@@ -30,6 +32,7 @@ class Sweep {
         with_merge_lock(index_, [this] {
             undo_interrupted_merge(index_);
             sweep_pending();
+            free_empty_chain(index_);
         });
         const BlockNumber blocks = settled_blocks();
         NodeSweep nodes(index_, callback_, state_);
@@ -104,6 +107,15 @@ class Sweep {
     Meta meta_;
 };
 
+// What a sweep and a repair have emptied. No sleep, because the lists are walked under one hold of the lock.
+void free_empty_pages(Relation index) {
+    const auto poll = [] { CHECK_FOR_INTERRUPTS(); };
+    with_merge_lock(index, [&] {
+        free_empty_node_pages(index, poll);
+        free_empty_posting_pages(index, poll);
+    });
+}
+
 }  // namespace
 
 IndexBulkDeleteResult* vamana_bulk_delete(IndexVacuumInfo* info, IndexBulkDeleteResult* stats,
@@ -116,17 +128,21 @@ IndexBulkDeleteResult* vamana_bulk_delete(IndexVacuumInfo* info, IndexBulkDelete
 
 IndexBulkDeleteResult* vamana_vacuum_cleanup(IndexVacuumInfo* info, IndexBulkDeleteResult* stats) {
     if (info->analyze_only) return stats;
+    const bool swept = stats != nullptr;
     if (stats == nullptr) {
         // No pass over the index: the heap's count is the best there is.
         stats = static_cast<IndexBulkDeleteResult*>(palloc0(sizeof(IndexBulkDeleteResult)));
         stats->num_index_tuples = info->num_heap_tuples;
         stats->estimated_count = true;
     }
+    drop_dead_graph(info->index, poll);
     merge_pending(info->index);
     const Meta meta = read_meta(info->index);
     if (meta.tombstones > 0 && meta.tombstones >= meta.node_count / kRepairShare)
         repair_graph(info->index, poll);
+    if (swept) free_empty_pages(info->index);
     IndexFreeSpaceMapVacuum(info->index);
+    truncate_free_end(info->index);
     stats->num_pages = RelationGetNumberOfBlocks(info->index);
     return stats;
 }

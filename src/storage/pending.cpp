@@ -103,6 +103,30 @@ bool replace_chain(Relation index, const PendingRun& run, std::span<const Pendin
     return true;
 }
 
+void free_empty_chain(Relation index) {
+    const Meta meta = read_meta(index);
+    PendingRun run;
+    for (BlockNumber block = meta.pending_head; block != InvalidBlockNumber;) {
+        CHECK_FOR_INTERRUPTS();
+        run.last = block;
+        ++run.pages;
+        bool empty = false;
+        block = with_read(index, block, [&](Page page) {
+            check_kind(index, block, page, PageKind::kPending);
+            empty = page_tail(page).count == 0;
+            return page_tail(page).next;
+        });
+        if (!empty) return;
+    }
+    if (run.pages == 0) return;
+    bool closed = false;
+    with_write(index, run.last, PageKind::kPending, [&](Page page) {
+        closed = page_tail(page).count == 0;
+        if (closed) page_tail(page).flags |= kPendingClosed;
+    });
+    if (closed && replace_chain(index, run, {})) free_chain(index, meta.pending_head, run.last);
+}
+
 void free_chain(Relation index, BlockNumber first, BlockNumber last) {
     for (BlockNumber block = first; block != InvalidBlockNumber;) {
         const BlockNumber next = with_read(index, block, [](Page page) { return page_tail(page).next; });
@@ -124,14 +148,16 @@ void finish_run(Relation index, Meta& meta, const PendingRun& run) {
 Appended append_pending(Relation index, const PendingRow& row) {
     IndexCache* cache = peek_cache(index);
     if (cache == nullptr) cache = index_cache(index, read_meta(index));
-    while (!try_append(index, cache->shape.layout, cache->pending_tail, row)) {
+    // Postgres forgets the target block when the index is truncated.
+    while (!try_append(index, cache->shape.layout, RelationGetTargetBlock(index), row)) {
         const BlockNumber tail = read_meta(index).pending_tail;
-        if (tail != cache->pending_tail) {
-            cache->pending_tail = tail;
+        if (tail != RelationGetTargetBlock(index)) {
+            RelationSetTargetBlock(index, tail);
             continue;
         }
         bool done = false;
-        cache->pending_tail = extend_chain(index, row, &done);
+        const BlockNumber block = extend_chain(index, row, &done);
+        RelationSetTargetBlock(index, block);
         if (done) return Appended::kOnNewPage;
     }
     return Appended::kOnOldPage;

@@ -101,4 +101,7 @@ void free_chain(Relation index, BlockNumber first, BlockNumber last);
 // when somebody has appended a page to it. The caller holds the merge lock and frees the pages of the run.
 bool replace_chain(Relation index, const PendingRun& run, std::span<const PendingRow> rows);
 
+// Frees the chain if all its pages are empty. The caller holds the merge lock.
+void free_empty_chain(Relation index);
+
 }  // namespace vecidx
