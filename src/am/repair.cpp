@@ -24,6 +24,7 @@ class Repair {
           meta_(read_meta(index)),
           layout_(meta_.shape.layout),
           dead_(memory),
+          dead_bits_(memory),
           image_(memory),
           z_(layout_.padded, memory),
           estimates_(layout_.degree, memory),
@@ -58,7 +59,10 @@ class Repair {
         Pin pin;  // whether the edge that led here was pinned
     };
 
-    bool is_dead(NodeId id) const { return std::binary_search(dead_.begin(), dead_.end(), id); }
+    // Asked for every edge of the graph, so by a bit for each slot there was when the dead were collected.
+    bool is_dead(NodeId id) const {
+        return id / 64 < dead_bits_.size() && (dead_bits_[id / 64] >> id % 64 & 1) != 0;
+    }
     IndexCache* cache() { return index_cache(index_, meta_); }
 
     // Calls fn for every block, a slice under the merge lock at a time.
@@ -98,6 +102,9 @@ class Repair {
             });
         });
         std::sort(dead_.begin(), dead_.end());
+        if (dead_.empty()) return;
+        dead_bits_.assign(dead_.back() / 64 + 1, 0);
+        for (const NodeId id : dead_) dead_bits_[id / 64] |= std::uint64_t{1} << id % 64;
     }
 
     // Searches start at live nodes, or the medoid.
@@ -285,6 +292,7 @@ class Repair {
     Meta meta_;
     NodeLayout layout_;
     std::pmr::vector<NodeId> dead_;  // sorted
+    std::pmr::vector<std::uint64_t> dead_bits_;
     std::pmr::vector<std::byte> image_;
     std::pmr::vector<float> z_, estimates_;
     PreparedQuery query_;
