@@ -3,6 +3,7 @@
 
 #include "am/merge_lock.hpp"
 #include "am/progress.hpp"
+#include "storage/posting.hpp"
 #include "vecidx/bulk_graph.hpp"
 #include "vecidx/search.hpp"
 
@@ -304,12 +305,7 @@ void Batch::link_within_batch() {
 // The heap rows of a new node; its posting chain is written before the node is.
 void Batch::finish_image(std::uint32_t row, const LiveRows& live) {
     NodeHeader& h = image(row).header();
-    const BlockNumber block = block_of(meta_.shape, ids_[row]);
-    h.version = with_read(index_, block, [&](Page page) {
-        check_kind(index_, block, page, PageKind::kNode);
-        return static_cast<std::uint16_t>(
-            node_in(meta_.shape, page, slot_of(meta_.shape, ids_[row])).header().version + 1);
-    });
+    h.version = version_of_batch(h.batch);
     std::pmr::vector<HeapTid> tids(memory_);
     rows_.for_each_tid(row, [&](HeapTid tid) {
         if (live.is_live(tid)) tids.push_back(tid);
@@ -378,7 +374,7 @@ void Batch::add_equal_rows(const LiveRows& live) {
         rows_.for_each_tid(row, [&](HeapTid tid) {
             if (live.is_live(tid)) tids.push_back(tid);
         });
-        add_tids(index_, meta_.shape, ids_[row], tids, image(row).header().error);
+        join_node(index_, meta_.shape, ids_[row], tids, image(row).header().error);
     }
 }
 

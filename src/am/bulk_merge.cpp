@@ -3,6 +3,7 @@
 
 #include "am/graph_append.hpp"
 #include "am/graph_build.hpp"
+#include "am/merge_lock.hpp"
 #include "am/pending_load.hpp"
 
 namespace vecidx {
@@ -16,6 +17,11 @@ void load_pending_rows(Relation index, const Meta& meta, BuildShared* shared, Bu
     shared->merge.run_last = load.run.last;
     shared->merge.run_pages = load.run.pages;
     shared->loaded = load.rows;
+}
+
+void end_empty_run(Relation index, const Meta& meta, const PendingRun& run, bool leads) {
+    if (leads)
+        with_lock(index, IndexLock::kRows, [&] { end_run(index, meta.pending_head, run, [](Meta&) {}); });
 }
 
 // What each process of a merge does.
@@ -35,7 +41,9 @@ void merge_by_team(Relation index, BuildShared* shared, unsigned worker) {
     LiveRows live(index, {shared->merge.head, shared->merge.sweeps, run},
                   make_in<ContextResource>(CurrentMemoryContext, CurrentMemoryContext));
     const GraphTask task{index, *rows, team, run};
-    if (meta.trained != 0)
+    if (shared->loaded == 0)  // VACUUM was faster
+        end_empty_run(index, meta, run, leads);
+    else if (meta.trained != 0)
         append_to_graph(task, live);
     else
         build_graph(task, &live);

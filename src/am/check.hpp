@@ -6,9 +6,10 @@
 // bits), a second compares what the edges say with it. Memory: 13 bytes a node slot and 16 a heap row.
 //
 // Locks: the caller holds AccessShareLock on index and table, and no merge or vacuum runs
-// (am/merge_lock.hpp). Inserts may: they append to the pending area and take free pages, neither of which the
-// check relies upon to stand still. On a standby merges are replayed at any time; there damage that is found
-// on pages replayed since the check began is reported as a serialization failure: check again.
+// (am/merge_lock.hpp). Inserts may: they append to the pending area, take free pages and add rows to nodes,
+// none of which the check relies upon to stand still. On a standby merges are replayed at any time; there
+// damage that is found on pages replayed since the check began is reported as a serialization failure: check
+// again.
 #pragma once
 
 #include "pg/memory.hpp"
@@ -75,7 +76,7 @@ class IndexCheck {
     void check_meta();
     void check_codebook();
     void check_pages();
-    void check_free_list(BlockNumber head, PageKind kind);
+    void check_free_list(BlockNumber Meta::*list, PageKind kind);
     void check_posting_page(BlockNumber block, Page page);
 
     // check_graph.cpp: nodes, edges, the tree of pinned edges.
@@ -109,7 +110,11 @@ class IndexCheck {
     void check_duplicates();
     void check_place(const RowPlace& place, const HeapTid& tid, const float* embedded, float norm_squared);
 
-    bool unfinished(const NodeHeader& h) const { return meta_.merging != 0 && h.batch == meta_.merging; }
+    // An index without a graph is free of nodes, but for what an interrupted build or drop left.
+    bool is_dropping() const { return meta_.merging != 0 && meta_.trained == 0; }
+    bool unfinished(const NodeHeader& h) const {
+        return is_dropping() || (meta_.merging != 0 && h.batch == meta_.merging);
+    }
     PageKind kind_of(BlockNumber block) const { return static_cast<PageKind>(blocks_[block] & kKindMask); }
 
     Relation index_;

@@ -35,7 +35,7 @@ void IndexCheck::check_node(NodeId id, const ConstNode& node) {
         tombstones_ += node.live() ? 0 : 1;
         for (std::size_t i = 0; i < h.tid_count; ++i) add_row(block_of(shape_, id), h.tids[i], id, kInGraph);
     }
-    check_chain(id, h);
+    if (!is_dropping()) check_chain(id, h);
     if (meta_.trained > 0) check_code(id, node);
 }
 

@@ -2,7 +2,7 @@
 // check.hpp.
 #include "am/check.hpp"
 #include "am/row_embedder.hpp"
-#include "storage/node_store.hpp"
+#include "storage/posting.hpp"
 
 namespace vecidx {
 namespace {

@@ -7,7 +7,7 @@
 #include "am/progress.hpp"
 #include "am/query.hpp"
 #include "am/row_store.hpp"
-#include "storage/node_store.hpp"
+#include "storage/posting.hpp"
 #include "vecidx/replace_edges.hpp"
 
 namespace vecidx {
@@ -220,12 +220,10 @@ class Appender : private GraphWork {
         std::size_t fresh = 0;
         for (std::size_t row = 0; row < graph.source().size(); ++row) fresh += graph.is_fresh(row) ? 1 : 0;
         with_lock(index_, IndexLock::kRows, [&] {
-            with_meta_write(index_, [&](Meta& meta) {
+            end_run(index_, meta_.pending_head, merged_, [&](Meta& meta) {
                 meta.node_count += static_cast<std::uint32_t>(fresh);
                 meta.tombstones += shared_->tombstones;
-                finish_run(index_, meta, merged_);
             });
-            free_chain(index_, meta_.pending_head, merged_.last);
         });
         if (layout_.own_place == OwnPlace::kApart) free_spares();
     }
@@ -242,7 +240,7 @@ class Appender : private GraphWork {
                 rows_.for_each_tid(arrays_.rows, static_cast<std::uint32_t>(row), [&](HeapTid tid) {
                     if (live_.is_live(tid)) tids.push_back(tid);
                 });
-                add_tids(index_, meta_.shape, entry.node, tids, entry.row.error);
+                join_node(index_, meta_.shape, entry.node, tids, entry.row.error);
             });
         }
     }

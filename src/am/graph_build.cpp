@@ -93,33 +93,29 @@ class Builder : private GraphWork {
             list_free_nodes(index_, block_of(meta_.shape, arrays_.ids[rows - 1]));
         const BlockNumber codebook =
             write_geometry(index_, arrays_.floats, geometry_floats(layout_.padded, shared_->centroid_count));
+        const auto lead_to_graph = [&](Meta& meta) { set_meta(graph, codebook, meta); };
         if (live_ == nullptr)
-            set_meta(graph, codebook);
+            with_meta_write(index_, lead_to_graph);
         else
-            with_lock(index_, IndexLock::kRows, [&] {
-                set_meta(graph, codebook);
-                free_chain(index_, meta_.pending_head, merged_.last);
-            });
+            with_lock(index_, IndexLock::kRows,
+                      [&] { end_run(index_, meta_.pending_head, merged_, lead_to_graph); });
         if (layout_.own_place == OwnPlace::kApart) free_spares();
     }
 
-    void set_meta(const BulkBuild& graph, BlockNumber codebook) {
-        with_meta_write(index_, [&](Meta& meta) {
-            meta.codebook = codebook;
-            meta.centroid_count = shared_->centroid_count;
-            meta.rescale_unit = shared_->rescale_unit;
-            meta.max_norm_squared = shared_->max_norm_squared;
-            meta.medoid = arrays_.ids[graph.medoid()];
-            meta.node_count += static_cast<std::uint32_t>(graph.source().size());
-            meta.tombstones += shared_->tombstones;
-            for (std::size_t c = 0; c < meta.centroid_count; ++c) {
-                const std::uint64_t nearest = shared_->nearest[c];
-                const auto row = static_cast<std::uint32_t>(nearest);
-                meta.entries[c] = nearest == kNothingNear ? meta.medoid : arrays_.ids[row];
-            }
-            ++meta.trained;
-            if (merged_.pages > 0) finish_run(index_, meta, merged_);
-        });
+    void set_meta(const BulkBuild& graph, BlockNumber codebook, Meta& meta) {
+        meta.codebook = codebook;
+        meta.centroid_count = shared_->centroid_count;
+        meta.rescale_unit = shared_->rescale_unit;
+        meta.max_norm_squared = shared_->max_norm_squared;
+        meta.medoid = arrays_.ids[graph.medoid()];
+        meta.node_count += static_cast<std::uint32_t>(graph.source().size());
+        meta.tombstones += shared_->tombstones;
+        for (std::size_t c = 0; c < meta.centroid_count; ++c) {
+            const std::uint64_t nearest = shared_->nearest[c];
+            const auto row = static_cast<std::uint32_t>(nearest);
+            meta.entries[c] = nearest == kNothingNear ? meta.medoid : arrays_.ids[row];
+        }
+        meta.trained = (meta.merging != 0 ? meta.merging : meta.batch) + 1;  // never the same twice
     }
 
     // Own vectors kept apart of rows that joined another.

@@ -1,7 +1,9 @@
 // INSERT: rows go to the pending area, with no look at the graph; now and then a nudge to merge. What a
-// statement's rows have in common is kept from the first to the last of them.
+// statement's rows have in common is kept from the first to the last of them. An UPDATE that leaves the
+// vector alone looks for its node.
 #include "am/background.hpp"
 #include "am/callbacks.hpp"
+#include "am/equal_node.hpp"
 #include "am/gathering.hpp"
 #include "am/row_embedder.hpp"
 #include "storage/node_store.hpp"
@@ -71,7 +73,8 @@ Gathering* gathering_for(Inserts& inserts, Relation index, Relation heap, ItemPo
 }  // namespace
 
 bool vamana_insert(Relation index, Datum* values, bool* isnull, ItemPointer tid, Relation heap,
-                   IndexUniqueCheck, bool, IndexInfo* info) {
+                   IndexUniqueCheck, bool unchanged, IndexInfo* info) {
+    if (unchanged && !isnull[0] && add_to_equal_node(index, values[0], heap_tid(*tid))) return false;
     Inserts& inserts = inserts_of(index, heap, info);
     if (isnull[0] || !embed(inserts, values[0])) {
         if (!std::exchange(inserts.noted_unindexed, true)) note_unindexed(index);

@@ -6,10 +6,11 @@
 
 #include "am/batch.hpp"
 #include "am/bulk_merge.hpp"
+#include "am/drop_graph.hpp"
 #include "am/graph_build.hpp"
 #include "am/merge_lock.hpp"
+#include "am/node_sweep.hpp"
 #include "am/pending_load.hpp"
-#include "am/progress.hpp"
 
 namespace vecidx {
 namespace {
@@ -19,15 +20,6 @@ constexpr std::size_t kLeastBatch = 256;
 // Rows are appended rather than searched for when they are at least so many, and one for so many nodes.
 constexpr std::size_t kLeastLarge = 1000;
 constexpr std::size_t kLargeShare = 16;
-
-// Takes the pages that were loaded off the chain; from here on they belong to nobody.
-void advance_head(Relation index, const PendingRun& run, const Batch& batch) {
-    with_meta_write(index, [&](Meta& meta) {
-        meta.node_count += static_cast<std::uint32_t>(batch.added());
-        meta.tombstones += batch.tombstones();
-        finish_run(index, meta, run);
-    });
-}
 
 // Where rows too few for a first graph are spread over many pages, which vacuums empty and nobody takes away,
 // writes them together.
@@ -110,9 +102,9 @@ struct Order {
 };
 
 // Makes or extends the graph with all rows that are pending; returns how many.
-std::size_t merge_in_bulk(const Order& order, const Meta& before) {
-    begin_merge(order.index);
-    return run_bulk_merge({order.index, before.pending_head, before.sweeps, order.last_sequence});
+std::size_t merge_in_bulk(const Order& order) {
+    const Meta meta = begin_merge(order.index);
+    return run_bulk_merge({order.index, meta.pending_head, meta.sweeps, order.last_sequence});
 }
 
 // Whether there are rows enough for a first graph; where there are not, and they take too many pages, those
@@ -121,13 +113,16 @@ bool is_graph_due(const Order& order, const Meta& meta) {
     const NodeLayout& layout = meta.shape.layout;
     const std::size_t least = least_graph_rows(layout);
     if (meta.pending_pages * pending_entries_per_page(layout) < least) return false;
-    RowStore few(layout, make_in<ContextResource>(order.context, order.context));
-    Load look{least, order.last_sequence};
-    load_pending(order.index, meta, look, few);
-    if (few.size() >= least) return true;
-    if (look.run.pages > 0)
-        with_lock(order.index, IndexLock::kRows, [&] { keep_together(order.index, meta, few, look.run); });
-    return false;
+    bool due = false;
+    with_lock(order.index, IndexLock::kRows, [&] {
+        const Meta now = read_meta(order.index);
+        RowStore few(layout, make_in<ContextResource>(order.context, order.context));
+        Load look{least, order.last_sequence};
+        load_pending(order.index, now, look, few);
+        due = few.size() >= least;
+        if (!due && look.run.pages > 0) keep_together(order.index, now, few, look.run);
+    });
+    return due;
 }
 
 // Whether so much is pending that looking at every node costs less than searching for every row.
@@ -136,22 +131,23 @@ bool is_large(const Meta& meta) {
     return rows >= std::max<std::size_t>(meta.node_count / kLargeShare, kLeastLarge);
 }
 
-// Links rows by searches; returns how many. 0: there are none.
-std::size_t merge_by_search(const Order& order, const Meta& before) {
-    const NodeLayout& layout = before.shape.layout;
+// Links rows by searches; returns how many.
+std::size_t merge_by_search(const Order& order) {
+    const Meta meta = begin_merge(order.index);
+    const NodeLayout& layout = meta.shape.layout;
     auto* memory = make_in<ContextResource>(order.context, order.context);
     auto* rows = make_in<RowStore>(order.context, layout, memory);
     const std::size_t fit = std::max(memory_in_all() / Batch::bytes_per_row(layout), kLeastBatch);
     Load load{std::min(order.most, fit), order.last_sequence};
-    load_pending(order.index, before, load, *rows);
-    if (load.run.pages == 0) return 0;
-    LiveRows live(order.index, {before.pending_head, before.sweeps, load.run}, memory);
-    const Meta meta = begin_merge(order.index);
+    load_pending(order.index, meta, load, *rows);
+    LiveRows live(order.index, {meta.pending_head, meta.sweeps, load.run}, memory);
     auto* batch = make_in<Batch>(order.context, order.index, meta, *rows, memory);
     batch->link(live);
     with_lock(order.index, IndexLock::kRows, [&] {
-        advance_head(order.index, load.run, *batch);
-        free_chain(order.index, meta.pending_head, load.run.last);
+        end_run(order.index, meta.pending_head, load.run, [batch](Meta& now) {
+            now.node_count += static_cast<std::uint32_t>(batch->added());
+            now.tombstones += batch->tombstones();
+        });
     });
     batch->release();
     return load.rows;
@@ -161,10 +157,12 @@ std::size_t merge_by_search(const Order& order, const Meta& before) {
 std::size_t merge_batch(const Order& order) {
     undo_interrupted_merge(order.index);
     const Meta meta = read_meta(order.index);
-    if (meta.pending_head == InvalidBlockNumber) return 0;
-    if (meta.trained == 0) return is_graph_due(order, meta) ? merge_in_bulk(order, meta) : 0;
-    if (order.most == kNoLimit && is_large(meta)) return merge_in_bulk(order, meta);
-    return merge_by_search(order, meta);
+    const bool none = meta.pending_head == InvalidBlockNumber ||
+                      static_cast<std::int32_t>(head_sequence(meta) - order.last_sequence) > 0;
+    if (none) return 0;
+    if (meta.trained == 0) return is_graph_due(order, meta) ? merge_in_bulk(order) : 0;
+    if (order.most == kNoLimit && is_large(meta)) return merge_in_bulk(order);
+    return merge_by_search(order);
 }
 
 }  // namespace
@@ -172,6 +170,8 @@ std::size_t merge_batch(const Order& order) {
 void undo_interrupted_merge(Relation index) {
     const Meta meta = read_meta(index);
     if (meta.merging == 0) return;
+    if (meta.trained == 0) return free_graph_pages(index, meta, vacuum_delay);
+    forget_pending_rows(index);
     SlotCount all;
     const BlockNumber blocks = RelationGetNumberOfBlocks(index);
     for (BlockNumber block = kMetaBlock + 1; block < blocks; ++block) {

@@ -4,14 +4,14 @@
 #include "am/merge_lock.hpp"
 #include "am/progress.hpp"
 #include "storage/page_writer.hpp"
+#include "storage/posting.hpp"
 
 namespace vecidx {
 namespace {
 
 constexpr std::size_t kPollEvery = 512;
-constexpr std::uint16_t kFirstVersion = 1;  // of a slot that was never used
-constexpr std::size_t kPagesAtOnce = 32;    // pages of a share: one WAL record
-constexpr std::size_t kLiveShare = 256;     // rows that are looked at in one hold of the row lock
+constexpr std::size_t kPagesAtOnce = 32;  // pages of a share: one WAL record
+constexpr std::size_t kLiveShare = 256;   // rows that are looked at in one hold of the row lock
 
 }  // namespace
 
@@ -131,11 +131,8 @@ void NodeWriter::write_chain(std::size_t row) {
     if (in_.arrays.rows.next_same[source] == kNoRow) return;
     collect_tids(row);
     if (tids_.size() <= kInlineTids) return;
-    const NodeId id = in_.arrays.ids[row];
-    const std::uint16_t version =
-        in_.live == nullptr ? kFirstVersion : next_version(in_.index, meta_.shape, id);
-    in_.arrays.postings[row] =
-        write_postings(in_.index, {id, version}, std::span<const HeapTid>(tids_).subspan(kInlineTids));
+    in_.arrays.postings[row] = write_postings(in_.index, {in_.arrays.ids[row], version_of_batch(batch())},
+                                              std::span<const HeapTid>(tids_).subspan(kInlineTids));
 }
 
 Edge NodeWriter::edge_to(std::uint32_t row) {
@@ -157,10 +154,7 @@ void NodeWriter::fill_node(Page page, std::size_t row) {
             __builtin_prefetch(in_.arrays.codes + n.id * bytes + at);
     }
     const Node node = node_in(meta_.shape, page, slot_of(meta_.shape, in_.arrays.ids[row]));
-    const auto version = static_cast<std::uint16_t>(node.header().version + 1);
     node.header() = make_header(row);
-    node.header().version = version;
-    node.header().posting = in_.arrays.postings[row];
     node.header().degree = static_cast<std::uint16_t>(edges.size());
     node.set_own_factors(in_.arrays.factors[row]);
     std::memcpy(node.own_code(), in_.arrays.codes + row * bytes, bytes);
@@ -185,7 +179,9 @@ NodeHeader NodeWriter::make_header(std::size_t row) {
     h.flags = kNodeUsed;
     h.error = entry.error;
     h.norm_squared = entry.norm_squared;
-    h.batch = meta_.merging != 0 ? meta_.merging : meta_.batch;
+    h.batch = batch();
+    h.version = version_of_batch(h.batch);
+    h.posting = in_.arrays.postings[row];
     collect_tids(row);
     h.tid_count = static_cast<std::uint8_t>(std::min(tids_.size(), kInlineTids));
     std::copy_n(tids_.begin(), h.tid_count, h.tids);

@@ -43,6 +43,7 @@ class NodeWriter {
     void place_in_new_index(std::size_t rows);
     void place_in_live_index(std::size_t rows);
     void write_new();
+    std::uint32_t batch() const { return meta_.merging != 0 ? meta_.merging : meta_.batch; }
     void write_live();
     std::size_t write_live_page(std::size_t first, std::size_t end);
     void collect_tids(std::size_t row);

@@ -9,12 +9,12 @@
 #include "am/batch.hpp"
 #include "am/merge_lock.hpp"
 #include "pg/memory.hpp"
-#include "storage/node_store.hpp"
+#include "storage/posting.hpp"
 
 namespace vecidx {
 namespace {
 
-constexpr BlockNumber kSlice = 64;  // pages a hold of the merge lock
+constexpr BlockNumber kSlice = 64;  // pages a hold of the graph lock
 
 class Repair {
   public:
@@ -24,6 +24,7 @@ class Repair {
           meta_(read_meta(index)),
           layout_(meta_.shape.layout),
           dead_(memory),
+          dead_bits_(memory),
           image_(memory),
           z_(layout_.padded, memory),
           estimates_(layout_.degree, memory),
@@ -58,10 +59,13 @@ class Repair {
         Pin pin;  // whether the edge that led here was pinned
     };
 
-    bool is_dead(NodeId id) const { return std::binary_search(dead_.begin(), dead_.end(), id); }
+    // Asked for every edge of the graph, so by a bit for each slot there was when the dead were collected.
+    bool is_dead(NodeId id) const {
+        return id / 64 < dead_bits_.size() && (dead_bits_[id / 64] >> id % 64 & 1) != 0;
+    }
     IndexCache* cache() { return index_cache(index_, meta_); }
 
-    // Calls fn for every block, a slice under the merge lock at a time.
+    // Calls fn for every block, a slice under the graph lock at a time.
     template <typename Fn>
     void sliced(Fn fn) {
         const BlockNumber blocks = RelationGetNumberOfBlocks(index_);
@@ -98,6 +102,9 @@ class Repair {
             });
         });
         std::sort(dead_.begin(), dead_.end());
+        if (dead_.empty()) return;
+        dead_bits_.assign(dead_.back() / 64 + 1, 0);
+        for (const NodeId id : dead_) dead_bits_[id / 64] |= std::uint64_t{1} << id % 64;
     }
 
     // Searches start at live nodes, or the medoid.
@@ -146,9 +153,14 @@ class Repair {
         // Before the node itself, so that a crash leaves nothing without a way to it.
         for (const std::size_t i : homeless_) find_home(node, candidates_[i]);
         with_write(index_, block_of(meta_.shape, id), PageKind::kNode, [&](Page page) {
-            std::memcpy(page_contents(page) + slot_of(meta_.shape, id) * layout_.size, image_.data(),
-                        layout_.size);
+            write_edges(node, node_in(meta_.shape, page, slot_of(meta_.shape, id)));
         });
+    }
+
+    // Rows may have been added to the node since its image was made, so nothing but edges is copied.
+    void write_edges(const ConstNode& from, const Node& to) {
+        to.header().degree = from.header().degree;
+        std::memcpy(to.ids(), from.ids(), layout_.size - layout_.ids);
     }
 
     // The node's bytes, and its vector as the query of its neighbors' estimates.
@@ -280,6 +292,7 @@ class Repair {
     Meta meta_;
     NodeLayout layout_;
     std::pmr::vector<NodeId> dead_;  // sorted
+    std::pmr::vector<std::uint64_t> dead_bits_;
     std::pmr::vector<std::byte> image_;
     std::pmr::vector<float> z_, estimates_;
     PreparedQuery query_;

@@ -6,7 +6,7 @@
 
 namespace vecidx {
 
-// Removes all tombstones that there are when it is called, except the medoid. Takes the merge lock in slices;
+// Removes all tombstones that there are when it is called, except the medoid. Takes the graph lock in slices;
 // `poll` is called between pages.
 void repair_graph(Relation index, void (*poll)());
 

@@ -6,6 +6,7 @@
 #include "am/row_embedder.hpp"
 #include "am/unindexed.hpp"
 #include "storage/pending.hpp"
+#include "storage/posting.hpp"
 #include "vecidx/search.hpp"
 
 namespace vecidx {
@@ -192,14 +193,16 @@ void VamanaScan::search(std::size_t list_size) {
     std::make_heap(heap_.begin(), heap_.end(), farther);
 }
 
-// True when it met every node: none was crowded out of the list.
+// True when it met every node: none was crowded out of the list. Nodes of batches that were not finished when
+// the pending area had been read are passed over: their rows were met there, and their geometry may be
+// another.
 bool VamanaScan::search_graph(const Meta& meta, std::size_t list_size) {
     IndexCache* cache = index_cache(index_, meta);
-    const auto sink = [this](const Visit& v) {
+    const auto sink = [this, &meta](const Visit& v) {
         const float* relative_to =
             shape_.layout.own_place == OwnPlace::kApart ? query_.embedded : query_.graph.vector;
         const NodeHeader& h = v.node.header();
-        if (v.node.live())
+        if (v.node.live() && h.batch <= meta.batch)
             push_node(v.id, v.node, bounds_of(v.own, v.own_distance, h.error, h.norm_squared, relative_to));
     };
     DiskGraph graph(index_, cache, query_, sink);
@@ -264,10 +267,15 @@ bool VamanaScan::pop(Result* result) {
     return true;
 }
 
-// Replaces a node's chain by the rows of its first record, and the rest of the chain.
+// Replaces a node's chain by the rows of its first record, and the rest of the chain. Where a vacuum took the
+// record away, the chain is read from its start again: rows that were returned are not returned again.
 void VamanaScan::read_chain(const Result& chain) {
+    const PostingOwner owner{chain.owner, chain.version};
     PostingRecord record;
-    if (!read_posting(index_, chain.posting, {chain.owner, chain.version}, &record)) return;
+    if (!read_posting(index_, chain.posting, owner, &record)) {
+        record = PostingRecord{};
+        record.next = reread_chain(index_, index_cache(index_, read_meta(index_)), chain.posting, owner);
+    }
     const auto add = [this](const Result& result) {
         heap_.push_back(result);
         std::push_heap(heap_.begin(), heap_.end(), farther);
@@ -282,7 +290,7 @@ void VamanaScan::read_chain(const Result& chain) {
 // False when there are none.
 bool VamanaScan::sweep() {
     const Meta meta = collect_pending();
-    if (meta.trained > 0) sweep_nodes();
+    if (meta.trained > 0) sweep_nodes(meta.batch);
     whole_ = heap_.size() < window_;
     if (heap_.empty()) return false;
     sweep_from_ = *std::max_element(heap_.begin(), heap_.end());
@@ -291,7 +299,9 @@ bool VamanaScan::sweep() {
     return true;
 }
 
-void VamanaScan::sweep_nodes() {
+// Nodes of later batches than `last` are of rows that were met as pending ones, and perhaps of another
+// geometry.
+void VamanaScan::sweep_nodes(std::uint32_t last) {
     const BlockNumber blocks = RelationGetNumberOfBlocks(index_);
     std::pmr::vector<Result> chains(&memory_);
     for (BlockNumber block = kMetaBlock + 1; block < blocks; ++block) {
@@ -301,26 +311,33 @@ void VamanaScan::sweep_nodes() {
         const Page page = BufferGetPage(buffer);
         if (!PageIsNew(page)) {
             check_page(index_, block, page);
-            if (page_kind(page) == PageKind::kNode) sweep_page(page, block, chains);
+            if (page_kind(page) == PageKind::kNode) sweep_page(page, block, last, chains);
         }
         UnlockReleaseBuffer(buffer);
-        for (std::size_t i = 0; i < chains.size(); ++i) {
-            PostingRecord record;
-            const Result chain = chains[i];
-            if (!read_posting(index_, chain.posting, {chain.owner, chain.version}, &record)) continue;
-            for (std::size_t t = 0; t < record.count; ++t)
-                keep_window({chain.bounds, kNoPosting, chain.owner, chain.version, record.tids[t]});
-            if (record.next != kNoPosting)
-                chains.push_back({chain.bounds, record.next, chain.owner, chain.version, {}});
-        }
+        for (const Result& chain : chains) sweep_chain(chain);
         chains.clear();
     }
 }
 
-void VamanaScan::sweep_page(Page page, BlockNumber block, std::pmr::vector<Result>& chains) {
+void VamanaScan::sweep_chain(const Result& chain) {
+    const PostingOwner owner{chain.owner, chain.version};
+    for (std::uint32_t at = chain.posting; at != kNoPosting;) {
+        PostingRecord record;
+        if (!read_posting(index_, at, owner, &record)) {
+            at = reread_chain(index_, index_cache(index_, read_meta(index_)), at, owner);
+            continue;
+        }
+        for (std::size_t i = 0; i < record.count; ++i)
+            keep_window({chain.bounds, kNoPosting, chain.owner, chain.version, record.tids[i]});
+        at = record.next;
+    }
+}
+
+void VamanaScan::sweep_page(Page page, BlockNumber block, std::uint32_t last,
+                            std::pmr::vector<Result>& chains) {
     for (std::size_t slot = 0; slot < shape_.nodes_per_page; ++slot) {
         const ConstNode node = node_in(shape_, page, slot);
-        if (!node.live()) continue;
+        if (!node.live() || node.header().batch > last) continue;
         check_node(index_, block, node);
         ++visited_;
         const NodeHeader& h = node.header();

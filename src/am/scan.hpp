@@ -68,8 +68,9 @@ class VamanaScan {
     void search(std::size_t list_size);
     bool search_graph(const Meta& meta, std::size_t list_size);
     bool sweep();
-    void sweep_nodes();
-    void sweep_page(Page page, BlockNumber block, std::pmr::vector<Result>& chains);
+    void sweep_nodes(std::uint32_t last);
+    void sweep_page(Page page, BlockNumber block, std::uint32_t last, std::pmr::vector<Result>& chains);
+    void sweep_chain(const Result& chain);
     Meta collect_pending();
     void keep_window(const Result& result);
     Bounds bounds_of(const StoredVector& own, float l2, float error, float norm_squared,

@@ -75,7 +75,7 @@ struct Meta {
     std::uint32_t version;
     IndexShape shape;
 
-    // The trained geometry; `trained` counts trainings, 0 while the index has no graph.
+    // The trained geometry; `trained` is another number for each training, 0 while the index has no graph.
     std::uint32_t trained;
     std::uint32_t centroid_count;
     BlockNumber codebook;  // first of the chain: mean, lift direction, centroids; each `padded` floats

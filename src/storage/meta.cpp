@@ -63,7 +63,6 @@ IndexCache* make_cache(Relation index, const Meta& meta) {
     auto* cache = new (chunk) IndexCache{};
     cache->trained = meta.trained;
     cache->hint_count = hints;
-    cache->pending_tail = meta.pending_tail;
     cache->shape = meta.shape;
     cache->hints = reinterpret_cast<Buffer*>(chunk + head);
     std::memset(cache->hints, 0, hints * sizeof(Buffer));

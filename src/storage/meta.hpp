@@ -48,7 +48,6 @@ BlockNumber write_geometry(Relation index, const float* floats, std::size_t coun
 struct IndexCache {
     std::uint32_t trained;     // the training that `geometry` is of; 0: none
     std::uint32_t hint_count;  // a power of two
-    BlockNumber pending_tail;  // where the last insert went
     IndexShape shape;
     Geometry geometry;
     Buffer* hints;  // where blocks were found last, by block modulo hint_count

@@ -1,4 +1,4 @@
-// Node slots, own vectors kept apart, posting chains. See node_store.hpp.
+// Node slots, own vectors kept apart. See node_store.hpp.
 #include "storage/node_store.hpp"
 
 namespace vecidx {
@@ -7,14 +7,14 @@ namespace {
 
 constexpr std::uint32_t kMostNodeId = (std::uint32_t{1} << 31) - 1;  // searches tag ids with a bit
 
-[[noreturn]] void report_full(Relation index) {
+}  // namespace
+
+void report_full(Relation index) {
     ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
             errmsg("index \"%s\" has no numbers left for its nodes", RelationGetRelationName(index)),
             errhint("Partition the table."));
     pg_unreachable();
 }
-
-}  // namespace
 
 void check_node_number(Relation index, const IndexShape& shape, BlockNumber block) {
     if (block >= kMostNodeId / shape.nodes_per_page) report_full(index);
@@ -117,14 +117,6 @@ void allocate_nodes(Relation index, std::size_t count, NodeId* ids) {
     }
 }
 
-std::uint16_t next_version(Relation index, const IndexShape& shape, NodeId id) {
-    const BlockNumber block = block_of(shape, id);
-    return with_read(index, block, [&](Page page) {
-        check_kind(index, block, page, PageKind::kNode);
-        return static_cast<std::uint16_t>(node_in(shape, page, slot_of(shape, id)).header().version + 1);
-    });
-}
-
 void list_free_nodes(Relation index, BlockNumber block) {
     PageChange change(index);
     Meta* meta = page_contents<Meta>(change.edit(kMetaBlock, PageKind::kMeta));
@@ -136,159 +128,36 @@ void list_free_nodes(Relation index, BlockNumber block) {
     change.commit();
 }
 
-bool read_posting(Relation index, std::uint32_t record, PostingOwner owner, PostingRecord* out) {
-    CHECK_FOR_INTERRUPTS();
-    const BlockNumber block = posting_block(record);
-    return with_read(index, block, [&](Page page) {
-        if (page_kind(page) != PageKind::kPosting) return false;
-        *out = posting_in(page, record);
-        if (!is_of(*out, owner)) return false;
-        if (out->count > kPostingTids)
-            report_corruption(index, block, "A posting record says that it has more rows than fit.");
-        if (out->next == record) report_corruption(index, block, "A posting record leads to itself.");
-        return true;
-    });
-}
-
-namespace {
-
-// A free record, taken off its page's count; the page is in `change` afterwards.
-std::uint32_t take_record(Relation index, PageChange& change, Meta* meta, Page* page) {
-    BlockNumber block = meta->free_postings;
-    if (block == InvalidBlockNumber) {
-        *page = change.create(PageKind::kPosting, &block);
-        if (block > kNoPosting / kPostingsPerPage - 1) report_full(index);
-        for (std::size_t i = 0; i < kPostingsPerPage; ++i)
-            page_contents<PostingRecord>(*page)[i].count = kPostingFree;
-        page_tail(*page).flags |= kInFreeList;
-        meta->free_postings = block;
-    } else {
-        *page = change.edit(block, PageKind::kPosting);
-    }
-    PageTail& tail = page_tail(*page);
-    const PostingRecord* records = page_contents<PostingRecord>(*page);
-    std::size_t slot = 0;
-    while (slot + 1 < kPostingsPerPage && records[slot].count != kPostingFree) ++slot;
-    if (++tail.count == kPostingsPerPage) {
-        meta->free_postings = tail.next;
-        tail.next = InvalidBlockNumber;
-        tail.flags &= static_cast<std::uint16_t>(~kInFreeList);
-    }
-    return static_cast<std::uint32_t>(block * kPostingsPerPage + slot);
-}
-
-std::uint32_t write_record(Relation index, PostingOwner owner, std::uint32_t next,
-                           std::span<const HeapTid> tids) {
+bool free_listed_page(Relation index, FreeList list, BlockNumber before, BlockNumber block) {
     PageChange change(index);
     Meta* meta = page_contents<Meta>(change.edit(kMetaBlock, PageKind::kMeta));
-    Page page;
-    const std::uint32_t record = take_record(index, change, meta, &page);
-    PostingRecord& r = posting_in(page, record);
-    r = PostingRecord{next, owner.id, owner.version, static_cast<std::uint16_t>(tids.size()), {}};
-    std::copy(tids.begin(), tids.end(), r.tids);
+    BlockNumber* link = &(meta->*list.head);
+    if (before != InvalidBlockNumber) link = &page_tail(change.edit(before, list.kind)).next;
+    bool there = *link == block;
+    if (there) {
+        const Page page = change.edit(block, list.kind);
+        there = page_tail(page).count == 0;  // posting records; 0 on node pages
+        *link = page_tail(page).next;
+        init_page(page, PageKind::kFree);
+        set_used(page, 0);
+    }
+    if (!there) {
+        change.cancel();
+        return false;
+    }
     change.commit();
-    return record;
+    RecordFreeIndexPage(index, block);
+    return true;
 }
 
-// The heap rows of a node that it already has, sorted by key, and its posting records with room.
-struct KnownRows {
-    std::uint64_t* keys;
-    std::size_t count;
-    std::uint32_t roomy;  // a record with room, or kNoPosting
-
-    bool holds(HeapTid tid) const { return std::binary_search(keys, keys + count, tid.key()); }
-};
-
-KnownRows known_rows(Relation index, PostingOwner owner, const NodeHeader& header) {
-    std::size_t room = 64;
-    KnownRows known{static_cast<std::uint64_t*>(palloc(room * sizeof(std::uint64_t))), 0, kNoPosting};
-    const auto note = [&](HeapTid tid) {
-        if (known.count == room) {
-            room *= 2;
-            known.keys = static_cast<std::uint64_t*>(repalloc_huge(known.keys, room * sizeof(std::uint64_t)));
-        }
-        known.keys[known.count++] = tid.key();
+void free_empty_node_pages(Relation index, void (*poll)()) {
+    const IndexShape shape = read_meta(index).shape;
+    const auto empty = [&shape](Page page) {
+        for (std::size_t slot = 0; slot < shape.nodes_per_page; ++slot)
+            if (node_in(shape, page, slot).used()) return false;
+        return true;
     };
-    std::for_each_n(header.tids, header.tid_count, note);
-    for (std::uint32_t record = header.posting; record != kNoPosting;) {
-        PostingRecord r;
-        if (!read_posting(index, record, owner, &r)) break;
-        std::for_each_n(r.tids, r.count, note);
-        if (r.count < kPostingTids) known.roomy = record;
-        record = r.next;
-    }
-    std::sort(known.keys, known.keys + known.count);
-    return known;
-}
-
-}  // namespace
-
-std::uint32_t write_postings(Relation index, PostingOwner owner, std::span<const HeapTid> tids) {
-    std::uint32_t record = kNoPosting;
-    for (std::size_t at = 0; at < tids.size(); at += kPostingTids) {
-        CHECK_FOR_INTERRUPTS();
-        record =
-            write_record(index, owner, record, tids.subspan(at, std::min(kPostingTids, tids.size() - at)));
-    }
-    return record;
-}
-
-void add_tids(Relation index, const IndexShape& shape, NodeId id, std::span<const HeapTid> tids,
-              float error) {
-    const BlockNumber block = block_of(shape, id);
-    const std::size_t slot = slot_of(shape, id);
-    const NodeHeader header = with_read(index, block, [&](Page page) {
-        check_kind(index, block, page, PageKind::kNode);
-        check_node(index, block, node_in(shape, page, slot));
-        return node_in(shape, page, slot).header();
-    });
-    const PostingOwner owner{id, header.version};
-    const KnownRows known = known_rows(index, owner, header);
-    auto* fresh = static_cast<HeapTid*>(palloc(std::max<std::size_t>(tids.size(), 1) * sizeof(HeapTid)));
-    const std::size_t count = static_cast<std::size_t>(
-        std::copy_if(tids.begin(), tids.end(), fresh, [&known](HeapTid tid) { return !known.holds(tid); }) -
-        fresh);
-    std::size_t at = std::min(count, kInlineTids - header.tid_count);
-    const std::size_t inline_rows = at;
-    if (known.roomy != kNoPosting && at < count)
-        with_write(index, posting_block(known.roomy), PageKind::kPosting, [&](Page page) {
-            PostingRecord& r = posting_in(page, known.roomy);
-            while (at < count && r.count < kPostingTids) r.tids[r.count++] = fresh[at++];
-        });
-    std::uint32_t first = header.posting;
-    for (; at < count; at += std::min(kPostingTids, count - at))
-        first = write_record(index, owner, first, std::span(fresh + at, std::min(kPostingTids, count - at)));
-    with_write(index, block, PageKind::kNode, [&](Page page) {
-        NodeHeader& h = node_in(shape, page, slot).header();
-        h.error = std::max(h.error, error);
-        h.posting = first;
-        std::copy_n(fresh, inline_rows, h.tids + h.tid_count);
-        h.tid_count = static_cast<std::uint8_t>(h.tid_count + inline_rows);
-    });
-    pfree(fresh);
-    pfree(known.keys);
-}
-
-void free_postings(Relation index, std::uint32_t record, PostingOwner owner) {
-    while (record != kNoPosting) {
-        PageChange change(index);
-        Meta* meta = page_contents<Meta>(change.edit(kMetaBlock, PageKind::kMeta));
-        const Page page = change.edit(posting_block(record), PageKind::kPosting);
-        PostingRecord& r = posting_in(page, record);
-        if (!is_of(r, owner)) return change.cancel();
-        const std::uint32_t next = r.next;
-        r = PostingRecord{};
-        r.count = kPostingFree;
-        PageTail& tail = page_tail(page);
-        --tail.count;
-        if ((tail.flags & kInFreeList) == 0) {
-            tail.flags |= kInFreeList;
-            tail.next = meta->free_postings;
-            meta->free_postings = posting_block(record);
-        }
-        change.commit();
-        record = next;
-    }
+    free_empty_pages(index, {&Meta::free_nodes, PageKind::kNode}, empty, poll);
 }
 
 }  // namespace vecidx

@@ -1,6 +1,6 @@
-// Nodes in pages: reading one by id, allocating slots, and the heap rows of a node, inline and in its posting
-// chain. Writers hold the index's merge lock (am/merge_lock.hpp), so there is one at a time; readers may be
-// many.
+// Nodes in pages: reading one by id, allocating slots. Writers hold the index's graph lock
+// (am/merge_lock.hpp), so there is one at a time; readers may be many. A node's heap rows have rules of their
+// own: posting.hpp.
 #pragma once
 
 #include "storage/meta.hpp"
@@ -49,6 +49,9 @@ BlockNumber write_apart(Relation index, const NodeLayout& layout, const void* ha
 // Frees the pages of an own vector kept apart.
 void free_apart(Relation index, BlockNumber block);
 
+// ERROR: the index is as large as its numbers allow.
+[[noreturn]] void report_full(Relation index);
+
 // ERROR when nodes on a block could not be numbered.
 void check_node_number(Relation index, const IndexShape& shape, BlockNumber block);
 
@@ -56,65 +59,45 @@ void check_node_number(Relation index, const IndexShape& shape, BlockNumber bloc
 // is written.
 void allocate_nodes(Relation index, std::size_t count, NodeId* ids);
 
-// The number of the next use of a free slot.
-std::uint16_t next_version(Relation index, const IndexShape& shape, NodeId id);
-
 // Puts a page on the list of pages with free node slots unless it is there.
 void list_free_nodes(Relation index, BlockNumber block);
 
-// Adds heap rows to a node, those that are not there yet. `error` widens the node's error bound.
-void add_tids(Relation index, const IndexShape& shape, NodeId id, std::span<const HeapTid> tids, float error);
-
-// One record of a node's posting chain, copied out; call it with nothing locked, or interrupts wait. False
-// when it is no longer of that node (then the chain ends).
-struct PostingOwner {
-    NodeId id;
-    std::uint16_t version;
+// A list of pages of a kind with free room, whose head is in the metapage.
+struct FreeList {
+    BlockNumber Meta::*head;
+    PageKind kind;
 };
-bool read_posting(Relation index, std::uint32_t record, PostingOwner owner, PostingRecord* out);
 
-// Writes a whole chain for a new node, before the node leads to it; returns its first record.
-std::uint32_t write_postings(Relation index, PostingOwner owner, std::span<const HeapTid> tids);
+// Frees a page that holds nothing and follows `before` on a list, or is its first (InvalidBlockNumber).
+// False, and no change, when it does not any more.
+bool free_listed_page(Relation index, FreeList list, BlockNumber before, BlockNumber block);
 
-// Removes from a node's chain what `dead(tid)` names. Counts what stays and what went.
-struct RowCount {
-    double live = 0, removed = 0;
-};
-template <typename Dead>
-RowCount remove_postings(Relation index, std::uint32_t record, PostingOwner owner, Dead dead);
+// Frees the pages of a list that hold nothing, as `empty(page)` tells. The caller holds the graph lock.
+// Others may take pages off the list's head meanwhile: then the rest waits for the next time. `poll` is
+// called between pages.
+template <typename Empty>
+void free_empty_pages(Relation index, FreeList list, Empty empty, void (*poll)());
 
-// Frees a node's chain.
-void free_postings(Relation index, std::uint32_t record, PostingOwner owner);
+// The same for the pages with free node slots.
+void free_empty_node_pages(Relation index, void (*poll)());
 
-inline BlockNumber posting_block(std::uint32_t record) {
-    return record / kPostingsPerPage;
-}
-inline PostingRecord& posting_in(Page page, std::uint32_t record) {
-    return page_contents<PostingRecord>(page)[record % kPostingsPerPage];
-}
-inline bool is_of(const PostingRecord& r, PostingOwner owner) {
-    return r.count != kPostingFree && r.owner == owner.id && r.version == owner.version;
-}
-
-template <typename Dead>
-RowCount remove_postings(Relation index, std::uint32_t record, PostingOwner owner, Dead dead) {
-    RowCount rows;
-    while (record != kNoPosting) {
-        PostingRecord r;
-        if (!read_posting(index, record, owner, &r)) break;
-        HeapTid* end = std::remove_if(r.tids, r.tids + r.count, dead);
-        const auto kept = static_cast<std::uint16_t>(end - r.tids);
-        rows.live += kept;
-        rows.removed += r.count - kept;
-        if (kept < r.count)
-            with_write(index, posting_block(record), PageKind::kPosting, [&](Page page) {
-                std::memset(end, 0, (r.count - kept) * sizeof(HeapTid));
-                r.count = kept;
-                posting_in(page, record) = r;
-            });
-        record = r.next;
+template <typename Empty>
+void free_empty_pages(Relation index, FreeList list, Empty empty, void (*poll)()) {
+    BlockNumber before = InvalidBlockNumber;
+    for (BlockNumber block = read_meta(index).*list.head; block != InvalidBlockNumber;) {
+        poll();
+        bool is_empty = false;
+        const BlockNumber next = with_read(index, block, [&](Page page) {
+            check_kind(index, block, page, list.kind);
+            is_empty = empty(page);
+            return page_tail(page).next;
+        });
+        if (!is_empty)
+            before = block;
+        else if (!free_listed_page(index, list, before, block))
+            return;
+        block = next;
     }
-    return rows;
 }
 
 }  // namespace vecidx

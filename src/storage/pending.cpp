@@ -118,6 +118,30 @@ bool replace_chain(Relation index, const PendingRun& run, std::span<const Pendin
     return true;
 }
 
+void free_empty_chain(Relation index) {
+    const Meta meta = read_meta(index);
+    PendingRun run;
+    for (BlockNumber block = meta.pending_head; block != InvalidBlockNumber;) {
+        CHECK_FOR_INTERRUPTS();
+        run.last = block;
+        ++run.pages;
+        bool empty = false;
+        block = with_read(index, block, [&](Page page) {
+            check_kind(index, block, page, PageKind::kPending);
+            empty = page_tail(page).count == 0;
+            return page_tail(page).next;
+        });
+        if (!empty) return;
+    }
+    if (run.pages == 0) return;
+    bool closed = false;
+    with_write(index, run.last, PageKind::kPending, [&](Page page) {
+        closed = page_tail(page).count == 0;
+        if (closed) page_tail(page).flags |= kPendingClosed;
+    });
+    if (closed && replace_chain(index, run, {})) free_chain(index, meta.pending_head, run.last);
+}
+
 void free_chain(Relation index, BlockNumber first, BlockNumber last) {
     for (BlockNumber block = first; block != InvalidBlockNumber;) {
         const BlockNumber next = with_read(index, block, [](Page page) { return page_tail(page).next; });
@@ -128,10 +152,12 @@ void free_chain(Relation index, BlockNumber first, BlockNumber last) {
 }
 
 void finish_run(Relation index, Meta& meta, const PendingRun& run) {
-    const BlockNumber next = with_read(index, run.last, [](Page page) { return page_tail(page).next; });
-    meta.pending_head = next;
-    if (next == InvalidBlockNumber) meta.pending_tail = InvalidBlockNumber;
-    meta.pending_pages -= run.pages;
+    if (run.pages > 0) {
+        const BlockNumber next = with_read(index, run.last, [](Page page) { return page_tail(page).next; });
+        meta.pending_head = next;
+        if (next == InvalidBlockNumber) meta.pending_tail = InvalidBlockNumber;
+        meta.pending_pages -= run.pages;
+    }
     meta.batch = meta.merging;
     meta.merging = 0;
 }
@@ -139,12 +165,11 @@ void finish_run(Relation index, Meta& meta, const PendingRun& run) {
 Appended append_pending(Relation index, PackedRows rows) {
     IndexCache* cache = cache_of(index);
     Appended appended = Appended::kOnOldPage;
-    while (rows.count > 0 && !try_append(index, cache->shape.layout, cache->pending_tail, rows)) {
+    // Postgres forgets the target block when the index is truncated.
+    while (rows.count > 0 && !try_append(index, cache->shape.layout, RelationGetTargetBlock(index), rows)) {
         const BlockNumber tail = read_meta(index).pending_tail;
-        if (tail != cache->pending_tail)
-            cache->pending_tail = tail;
-        else
-            cache->pending_tail = extend_chain(index, rows, appended);
+        const bool stale = tail != RelationGetTargetBlock(index);
+        RelationSetTargetBlock(index, stale ? tail : extend_chain(index, rows, appended));
     }
     return appended;
 }

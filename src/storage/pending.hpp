@@ -103,11 +103,28 @@ struct PendingRun {
 // its batch count from the commit of this change on.
 void finish_run(Relation index, Meta& meta, const PendingRun& run);
 
+// Takes a run off the chain as finish_run does, and frees its pages; `change(meta)` goes with it. The caller
+// holds the row lock.
+template <typename Fn>
+void end_run(Relation index, BlockNumber head, const PendingRun& run, Fn change);
+
 // Frees the pages of a chain that belong to nobody any more.
 void free_chain(Relation index, BlockNumber first, BlockNumber last);
 
 // Puts new pages, filled with `rows`, in the place of the whole chain, which `run` is. False, and no change,
-// when somebody has appended a page to it. The caller holds the merge lock and frees the pages of the run.
+// when somebody has appended a page to it. The caller holds the row lock and frees the pages of the run.
 bool replace_chain(Relation index, const PendingRun& run, std::span<const PendingRow> rows);
+
+// Frees the chain if all its pages are empty. The caller holds the row lock, and no merge has read it.
+void free_empty_chain(Relation index);
+
+template <typename Fn>
+void end_run(Relation index, BlockNumber head, const PendingRun& run, Fn change) {
+    with_meta_write(index, [&](Meta& meta) {
+        change(meta);
+        finish_run(index, meta, run);
+    });
+    if (run.pages > 0) free_chain(index, head, run.last);
+}
 
 }  // namespace vecidx
