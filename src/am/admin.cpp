@@ -34,7 +34,7 @@ std::int64_t merge_index(Oid oid) {
         ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("recovery is in progress"),
                 errhint("A vamana index cannot be merged during recovery."));
     const OpenIndex open = open_index(oid, RowExclusiveLock, Allowed::kOwner);
-    const double rows = merge_pending(open.index, Wait::kYes);
+    const double rows = merge_as_command(open.index);
     close_index(open);
     return static_cast<std::int64_t>(rows);
 }

@@ -20,7 +20,7 @@ static_assert(sizeof(Order) <= BGW_EXTRALEN);
 // Rows that an inserter merges itself where no worker can start.
 constexpr std::size_t kSliceRows = 256;
 
-bool start_worker(Relation index) {
+bool register_worker(Relation index) {
     BackgroundWorker worker{};
     worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
     worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
@@ -32,6 +32,18 @@ bool start_worker(Relation index) {
     const Order order{MyDatabaseId, RelationGetRelid(index)};
     std::memcpy(worker.bgw_extra, &order, sizeof order);
     return RegisterDynamicBackgroundWorker(&worker, nullptr);
+}
+
+// Starts a worker unless this backend has just done so, and it may not have had its turn yet. False when
+// there is no room for one.
+bool start_worker(Relation index) {
+    constexpr int kPatience = 1000;  // ms
+    const TimestampTz now = GetCurrentTimestamp();
+    IndexCache* cache = index_cache(index, read_meta(index));
+    if (!TimestampDifferenceExceeds(cache->worker_started, now, kPatience)) return true;
+    if (!register_worker(index)) return false;
+    cache->worker_started = now;
+    return true;
 }
 
 // A worker sees what is committed: not an index that this transaction has made, nor a temporary one.
@@ -73,9 +85,10 @@ void let_grow(Relation index) {
 
 void merge_while_due(Relation index) {
     double merged = 1;
-    while (is_merge_due(index) && merged > 0) {
+    // Somebody may wait for a lock that a worker is in the way of, to drop the index perhaps.
+    while (merged > 0 && is_merge_due(index) && !LockHasWaitersRelation(index, RowExclusiveLock)) {
         let_grow(index);
-        merged = merge_pending(index, Wait::kYes);
+        merged = merge_as_command(index);
     }
 }
 

@@ -16,7 +16,7 @@ constexpr std::size_t kLocalCandidates = 48;
 constexpr std::size_t kMostCandidates = 144;  // in the graph and in the batch
 
 void poll() {
-    CHECK_FOR_INTERRUPTS();
+    vacuum_delay();
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "am/merge_lock.hpp"
 #include "am/node_sweep.hpp"
 #include "am/pending_load.hpp"
+#include "am/progress.hpp"
 
 namespace vecidx {
 namespace {
@@ -205,6 +206,15 @@ double merge_pending(Relation index, Wait wait) {
         merged += static_cast<double>(rows);
     }
     if (merged > 0) IndexFreeSpaceMapVacuum(index);
+    return merged;
+}
+
+double merge_as_command(Relation index) {
+    begin_merge_progress(index);
+    begin_vacuum_delay();
+    const double merged = merge_pending(index, Wait::kYes);
+    end_vacuum_delay();
+    end_merge_progress();
     return merged;
 }
 

@@ -11,6 +11,10 @@ namespace vecidx {
 enum class Wait { kYes, kNo };
 double merge_pending(Relation index, Wait wait);
 
+// The same as a command of its own: waits for others, shows its progress, and is slowed down by
+// vacuum_cost_delay as VACUUM is.
+double merge_as_command(Relation index);
+
 // Merges at least `rows` pending rows if there are so many, unless somebody else is merging: what an inserter
 // can do in passing.
 void merge_slice(Relation index, std::size_t rows);

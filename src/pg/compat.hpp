@@ -48,6 +48,20 @@ inline void disable_path(IndexPath* path) {
 #endif
 }
 
+// Makes vacuum_delay sleep as vacuum_cost_delay asks, outside of VACUUM.
+inline void begin_vacuum_delay() {
+    VacuumCostBalance = 0;
+#if PG_VERSION_NUM >= 160000
+    VacuumUpdateCosts();
+#else
+    VacuumCostActive = VacuumCostDelay > 0;
+#endif
+}
+inline void end_vacuum_delay() {
+    VacuumCostActive = false;
+    VacuumCostBalance = 0;
+}
+
 // Polls for interrupts, and sleeps as the cost-based vacuum delay asks.
 inline void vacuum_delay() {
 #if PG_VERSION_NUM >= 180000

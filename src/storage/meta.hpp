@@ -46,8 +46,9 @@ BlockNumber write_geometry(Relation index, const float* floats, std::size_t coun
 // whenever Postgres handles invalidations: fetch it at the start of an operation, use it until the operation
 // returns.
 struct IndexCache {
-    std::uint32_t trained;     // the training that `geometry` is of; 0: none
-    std::uint32_t hint_count;  // a power of two
+    std::uint32_t trained;       // the training that `geometry` is of; 0: none
+    std::uint32_t hint_count;    // a power of two
+    TimestampTz worker_started;  // when this backend started one that merges
     IndexShape shape;
     Geometry geometry;
     Buffer* hints;  // where blocks were found last, by block modulo hint_count

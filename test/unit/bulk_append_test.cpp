@@ -1,5 +1,5 @@
-// Appending to a graph without a search: what was there stays in the tree, everything is reached, and a search
-// finds old and new rows as in a graph that was built of all of them.
+// Appending to a graph without a search: what was there stays in the tree, everything is reached, and a
+// search finds old and new rows as in a graph that was built of all of them.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -86,7 +86,8 @@ double recall(const VectorArray& rows, const BulkGraph& graph, std::size_t list_
         std::vector<std::uint8_t> seen(rows.count), done(rows.count);
         seen[graph.medoid] = 1;
         for (;;) {
-            const auto next = std::find_if(beam.begin(), beam.end(), [&](const Neighbor& n) { return !done[n.id]; });
+            const auto next =
+                std::find_if(beam.begin(), beam.end(), [&](const Neighbor& n) { return !done[n.id]; });
             if (next == beam.end()) break;
             const std::uint32_t at = next->id;
             done[at] = 1;
@@ -166,11 +167,13 @@ TEST(BulkAppendTest, NothingNewLeadsToBuriedRows) {
     std::vector<std::uint8_t> settled(kRows, kFresh);
     for (std::uint32_t i = 0; i < kOld; ++i) settled[i] = i % 3 == 0 ? kBuried : kSettled;
     const BulkParams params = small_degree();
-    std::vector<Line> block(ceil_div(BulkBuild::bytes_for(kRows, stored.array(), params, heap()), sizeof(Line)));
+    std::vector<Line> block(
+        ceil_div(BulkBuild::bytes_for(kRows, stored.array(), params, heap()), sizeof(Line)));
     Arena arena(block.data());
     const Team team;
     Window window(heap());
-    BulkBuild build({stored.array(), nullptr, kRows, settled.data()}, params, arena, team, window, heap(), {});
+    BulkBuild build({stored.array(), nullptr, kRows, settled.data()}, params, arena, team, window, heap(),
+                    {});
     build.partition();
     // a chain of all old rows, as its tree
     std::vector<std::uint32_t> row_of(kRows);

@@ -14,7 +14,8 @@ namespace {
 class ReplaceEdgesTest : public testing::Test {
   protected:
     ReplaceEdgesTest()
-        : layout_(NodeLayout::make(32, 32, 2, 16, OwnFormat::kF16, OwnPlace::kInline)), bytes_(layout_.size) {}
+        : layout_(NodeLayout::make(32, 32, 2, 16, OwnFormat::kF16, OwnPlace::kInline)),
+          bytes_(layout_.size) {}
 
     Node node() { return {layout_, bytes_.data()}; }
 
