@@ -52,11 +52,17 @@ void free_apart(Relation index, BlockNumber block);
 // ERROR when nodes on a block could not be numbered.
 void check_node_number(Relation index, const IndexShape& shape, BlockNumber block);
 
+// What of new pages is in use, and so logged at once: their slots, as zeros, or nothing. Of the latter,
+// whoever writes the first node to one says what is in use (set_used, node_page_bytes), and its bytes are
+// logged once.
+enum class NewPages { kWithSlots, kEmpty };
+
 // Takes `count` free node slots: first those on the free list, then new pages. Slots stay unused until a node
 // is written.
-void allocate_nodes(Relation index, std::size_t count, NodeId* ids);
+void allocate_nodes(Relation index, std::size_t count, NodeId* ids, NewPages pages = NewPages::kWithSlots);
 
-// Puts a page on the list of pages with free node slots unless it is there.
+// Puts a page on the list of pages with free node slots unless it is there. Pages on the list have their
+// slots in use.
 void list_free_nodes(Relation index, BlockNumber block);
 
 // Adds heap rows to a node, those that are not there yet. `error` widens the node's error bound.
