@@ -1,44 +1,39 @@
-// Searching for, linking and writing the rows of a batch. See batch.hpp.
+// Linking the rows of a batch: candidates, edges, parents. Writing is in batch_write.cpp. See batch.hpp.
 #include "am/batch.hpp"
 
-#include "am/merge_lock.hpp"
 #include "am/progress.hpp"
-#include "storage/posting.hpp"
 #include "vecidx/bulk_graph.hpp"
-#include "vecidx/search.hpp"
 
 #include <numeric>
 
 namespace vecidx {
 namespace {
 
-constexpr std::size_t kLocalCandidates = 48;
-constexpr std::size_t kMostCandidates = 144;  // in the graph and in the batch
-
-void poll() {
-    vacuum_delay();
-}
+constexpr std::size_t kLocalCandidates = 32;
+constexpr std::size_t kMostCandidates = 112;  // in the graph and in the batch
 
 }  // namespace
 
 std::size_t Batch::bytes_per_row(const NodeLayout& layout) {
     constexpr std::size_t kReverse = 48 * sizeof(Reverse);
     return layout.size + stored_bytes(OwnFormat::kF16, layout.padded) + kLocalCandidates * sizeof(Neighbor) +
-           kReverse + 64;
+           TableStore::bytes_per_vector(layout.code_dims, kDefaultCentroids) + kReverse + 128;
 }
 
 Batch::Batch(Relation index, const Meta& meta, RowStore& rows, std::pmr::memory_resource* memory)
     : index_(index),
       meta_(meta),
-      layout_(meta.shape.layout),
+      layout_(meta_.shape.layout),
       rows_(rows),
       memory_(memory),
       floats_(memory),
       geometry_(index_cache(index, meta)->geometry),
-      query_(meta.shape, memory),
-      beam_(memory),
+      search_(index, meta_, geometry_, memory),
       pruner_(memory),
       local_(0, 0, memory),
+      tables_(geometry_.book, rows.size(), memory),
+      linker_(geometry_.book, meta_.shape.alpha, memory),
+      order_(memory),
       images_(memory),
       ids_(memory),
       joined_(memory),
@@ -47,16 +42,13 @@ Batch::Batch(Relation index, const Meta& meta, RowStore& rows, std::pmr::memory_
       reverse_(memory),
       within_(memory),
       z_(layout_.padded, memory),
-      target_z_(layout_.padded, memory),
-      found_(memory),
-      found_codes_(memory),
-      found_vectors_(memory),
-      found_units_(memory),
       candidates_(memory),
       numbers_(memory),
-      own_(memory),
       pins_(memory),
-      unused_(memory) {}
+      unused_(memory),
+      tids_(memory) {
+    own_geometry();
+}
 
 // Copies what the geometry points to.
 void Batch::own_geometry() {
@@ -68,31 +60,23 @@ void Batch::own_geometry() {
 }
 
 void Batch::link(LiveRows& live) {
-    own_geometry();
     rows_.collapse_equal();
-    rows_.move_to_graph_space(query_.space, geometry_.max_norm_squared, geometry_.mean, geometry_.direction);
+    rows_.move_to_graph_space(search_.query().space, geometry_.max_norm_squared, geometry_.mean,
+                              geometry_.direction);
     const std::size_t n = rows_.size();
-    ids_.resize(n);
-    allocate_nodes(index_, n, ids_.data());
+    find_near_rows();
+    order_rows();
+    number_rows();
     make_images();
-    local_ = Adjacency(n, std::max<std::size_t>(kLocalCandidates, layout_.degree), memory_);
-    BulkParams params;
-    params.fan_out = 4;
-    params.candidates = kLocalCandidates;
-    nearest_in_leaves(rows_.vectors(), params, memory_, quiet_progress(), local_.lists());
     joined_.assign(n, 0);
     attached_.assign(n, 0);
     children_.assign(n, 0);
-    for (std::uint32_t row = 0; row < n; ++row) {
+    for (const std::uint32_t row : order_) {
         search_row(row);
         if (!join_equal(row)) link_row(row);
     }
     link_within_batch();
-    with_lock(index_, IndexLock::kRows, [&] {
-        live.refresh();
-        write_images(live);
-        add_equal_rows(live);
-    });
+    write_nodes(live);
     write_reverse_edges();
 }
 
@@ -101,10 +85,47 @@ const float* Batch::row_vector(std::uint32_t row) {
     return z_.data();
 }
 
+void Batch::find_near_rows() {
+    const std::size_t n = rows_.size();
+    local_ = Adjacency(n, std::max<std::size_t>(kLocalCandidates, layout_.degree), memory_);
+    BulkParams params;
+    params.fan_out = 2;
+    params.candidates = kLocalCandidates;
+    nearest_in_leaves(rows_.vectors(), params, memory_, quiet_progress(), local_.lists());
+}
+
+// From each row to the nearest that was not there yet, depth first.
+void Batch::order_rows() {
+    const auto n = static_cast<std::uint32_t>(rows_.size());
+    order_.reserve(n);
+    std::pmr::vector<std::uint8_t> seen(n, 0, memory_);
+    std::pmr::vector<std::uint32_t> stack(memory_);
+    for (std::uint32_t first = 0; first < n; ++first) {
+        stack.assign(1, first);
+        while (!stack.empty()) {
+            const std::uint32_t row = stack.back();
+            stack.pop_back();
+            if (seen[row] != 0) continue;
+            seen[row] = 1;
+            order_.push_back(row);
+            const std::span<const Neighbor> near = local_.of(row);
+            for (std::size_t i = near.size(); i-- > 0;)
+                if (seen[near[i].id] == 0) stack.push_back(near[i].id);
+        }
+    }
+}
+
+void Batch::number_rows() {
+    const std::size_t n = rows_.size();
+    std::pmr::vector<NodeId> ids(n, memory_);
+    allocate_nodes(index_, n, ids.data());
+    ids_.resize(n);
+    for (std::size_t i = 0; i < n; ++i) ids_[order_[i]] = ids[i];
+}
+
 // Everything of the new nodes but edges and heap rows.
 void Batch::make_images() {
     images_.assign(rows_.size() * layout_.size, std::byte{0});
-    own_.resize(stored_bytes(layout_.own_format, layout_.padded));
     const Codebook& book = geometry_.book;
     for (std::uint32_t row = 0; row < rows_.size(); ++row) {
         row_vector(row);
@@ -139,86 +160,37 @@ void Batch::store_own(Node node, const StoredVector& vector) {
         return;
     }
     h.unit = store_vector(layout_.own_format, z_.data(), layout_.padded, node.own());
-    h.error += query_.space.storage_error(z_.data(), node.vector());
+    h.error += search_.query().space.storage_error(z_.data(), node.vector());
 }
 
-// Finds the row's surroundings in the graph, as far as a search with the build's list size goes.
+// Finds the row's surroundings in the graph.
 void Batch::search_row(std::uint32_t row) {
-    query_.prepare_in_graph(row_vector(row), geometry_);
-    found_.clear();
-    found_codes_.clear();
-    const std::size_t width = stored_bytes(OwnFormat::kF16, layout_.padded);
-    const auto* own = static_cast<const std::byte*>(rows_.vectors()[row].data);
-    found_vectors_.assign(own, own + width);
-    found_units_.assign(1, rows_.vectors()[row].unit);
-    const auto sink = [this](const Visit& visit) { collect(visit); };
-    DiskGraph graph(index_, index_cache(index_, meta_), query_, sink);
-    beam_.reset(meta_.shape.build_list_size);
-    search_from_entries(meta_, query_, graph, beam_, poll);
-}
-
-// Keeps a live node's vector, in halves and in graph space, and its code.
-void Batch::collect(const Visit& visit) {
-    if (!visit.node.live()) return;
-    const Edge edge = visit.node.edge_to(visit.id);
-    found_.push_back({visit.id, visit.graph_distance, edge.factors, visit.node.pinned_count()});
-    found_codes_.insert(found_codes_.end(), edge.code, edge.code + layout_.code_bytes());
-    const std::size_t width = stored_bytes(OwnFormat::kF16, layout_.padded), at = found_vectors_.size();
-    found_vectors_.resize(at + width);
-    if (layout_.own_place == OwnPlace::kInline && layout_.own_format == OwnFormat::kF16) {
-        std::memcpy(found_vectors_.data() + at, visit.own.data, width);
-        found_units_.push_back(visit.own.unit);
-        return;
-    }
-    load_vector(visit.own, layout_.padded, target_z_.data());
-    if (layout_.own_place == OwnPlace::kApart) {
-        const Geometry& g = geometry_;
-        query_.space.lift(target_z_.data(), visit.node.header().norm_squared, g.max_norm_squared,
-                          g.direction);
-        for (std::size_t d = 0; d < layout_.padded; ++d) target_z_[d] -= g.mean[d];
-    }
-    found_units_.push_back(
-        store_vector(OwnFormat::kF16, target_z_.data(), layout_.padded, found_vectors_.data() + at));
+    search_.find(rows_.vectors()[row], row_vector(row));
+    tables_.keep(row, search_.table());
 }
 
 // A row whose vector has a node already gives its heap rows to that node. True when it did.
 bool Batch::join_equal(std::uint32_t row) {
-    const std::size_t width = stored_bytes(OwnFormat::kF16, layout_.padded);
-    const Node own = image(row);
-    for (std::size_t i = 0; i < found_.size(); ++i) {
-        const bool same =
-            found_units_[i + 1] == found_units_[0] &&
-            std::memcmp(found_vectors_.data() + (i + 1) * width, found_vectors_.data(), width) == 0;
-        if (!same) continue;
-        joined_[row] = 1;
-        unused_.push_back(ids_[row]);
-        ids_[row] = found_[i].id;
-        own.set_own_factors(found_[i].factors);
-        std::memcpy(own.own_code(), found_code(i), layout_.code_bytes());
-        return true;
-    }
-    return false;
+    const std::size_t i = search_.equal();
+    if (i == search_.found().size()) return false;
+    joined_[row] = 1;
+    unused_.push_back(ids_[row]);
+    ids_[row] = search_.found()[i].id;
+    image(row).set_own_factors(search_.found()[i].factors);
+    std::memcpy(image(row).own_code(), search_.code(i), layout_.code_bytes());
+    return true;
 }
 
 // Prunes what was found and the row's candidates within the batch into edges.
 void Batch::link_row(std::uint32_t row) {
-    const std::size_t width = stored_bytes(OwnFormat::kF16, layout_.padded);
-    candidates_.clear();
-    for (std::uint32_t i = 0; i < found_.size(); ++i) candidates_.push_back({found_[i].distance, i + 1});
-    std::sort(candidates_.begin(), candidates_.end());
     choose_parent(row);
-    const auto first_local = static_cast<std::uint32_t>(found_.size() + 1);
+    const std::span<const BatchSearch::Found> found = search_.found();
+    const auto first_local = static_cast<std::uint32_t>(found.size() + 1);
     const std::span<const Neighbor> local = local_.of(row);
-    for (const Neighbor& n : local) {
-        const StoredVector v = rows_.vectors()[n.id];
-        const auto* bytes = static_cast<const std::byte*>(v.data);
-        found_vectors_.insert(found_vectors_.end(), bytes, bytes + width);
-        found_units_.push_back(v.unit);
-    }
-    numbers_.resize(found_units_.size());
+    for (const Neighbor& n : local) search_.add(rows_.vectors()[n.id]);
+    const VectorArray around = search_.vectors();
+    numbers_.resize(around.count);
     std::iota(numbers_.begin(), numbers_.end(), 0u);
-    const VectorArray around{found_vectors_.data(), found_units_.data(), found_units_.size(), layout_.padded,
-                             OwnFormat::kF16};
     pruner_.measure(around, numbers_, numbers_, kMostCandidates);
     const std::span<const Neighbor> kept = pruner_.prune({meta_.shape.alpha, layout_.degree});
 
@@ -230,8 +202,8 @@ void Batch::link_row(std::uint32_t row) {
             continue;
         }
         const std::size_t i = k.id - 1;
-        node.write_edge(node.header().degree++, {found_[i].id, found_[i].factors, found_code(i)});
-        reverse_.push_back({found_[i].id, row, k.distance, Pin::kNo});
+        node.write_edge(node.header().degree++, {found[i].id, found[i].factors, search_.code(i)});
+        reverse_.push_back({found[i].id, row, k.distance, Pin::kNo});
     }
     local_.assign(row, within);
 }
@@ -240,12 +212,15 @@ void Batch::link_row(std::uint32_t row) {
 // that has a parent.
 void Batch::choose_parent(std::uint32_t row) {
     const std::size_t most = layout_.degree / 2;
+    const std::span<const BatchSearch::Found> found = search_.found();
+    candidates_.clear();
+    for (std::uint32_t i = 0; i < found.size(); ++i) candidates_.push_back({found[i].distance, i});
+    std::sort(candidates_.begin(), candidates_.end());
     for (const Neighbor& c : candidates_) {
-        const Found& f = found_[c.id - 1];
-        auto at = std::lower_bound(pins_.begin(), pins_.end(), std::pair<NodeId, std::uint32_t>(f.id, 0));
-        if (at == pins_.end() || at->first != f.id) at = pins_.insert(at, {f.id, 0});
-        if (f.pinned + at->second >= most) continue;
-        ++at->second;
+        const BatchSearch::Found& f = found[c.id];
+        std::uint32_t& pins = pins_.try_emplace(f.id, 0).first->second;
+        if (f.pinned + pins >= most) continue;
+        ++pins;
         reverse_.push_back({f.id, row, c.distance, Pin::kYes});
         attached_[row] = 1;
         return;
@@ -286,104 +261,16 @@ void Batch::link_within_batch() {
                 within_.push_back({e.id, row, e.distance, Pin::kNo});
         }
     }
-    std::sort(within_.begin(), within_.end(), [](const Reverse& a, const Reverse& b) {
-        return std::tie(a.target, b.pin, a.distance, a.row) < std::tie(b.target, a.pin, b.distance, b.row);
-    });
-    ReverseLinker linker(geometry_.book, meta_.shape.alpha, memory_);
+    std::sort(within_.begin(), within_.end());
     std::uint32_t current = n;
     for (const Reverse& e : within_) {
         if (e.target != current) {
             CHECK_FOR_INTERRUPTS();
             current = e.target;
-            load_vector(rows_.vectors()[current], layout_.padded, target_z_.data());
-            linker.begin(image(current), target_z_.data());
+            linker_.begin(image(current), tables_[current]);
         }
-        linker.add(edge_to_row(e.row), row_vector(e.row), e.distance, e.pin);
+        linker_.add(edge_to_row(e.row), tables_[e.row], e.distance, e.pin);
     }
-}
-
-// The heap rows of a new node; its posting chain is written before the node is.
-void Batch::finish_image(std::uint32_t row, const LiveRows& live) {
-    NodeHeader& h = image(row).header();
-    h.version = version_of_batch(h.batch);
-    std::pmr::vector<HeapTid> tids(memory_);
-    rows_.for_each_tid(row, [&](HeapTid tid) {
-        if (live.is_live(tid)) tids.push_back(tid);
-    });
-    h.tid_count = static_cast<std::uint8_t>(std::min(tids.size(), kInlineTids));
-    std::copy_n(tids.begin(), h.tid_count, h.tids);
-    if (h.tid_count == 0) {
-        h.flags |= kNodeTombstone;
-        ++tombstones_;
-    }
-    h.posting =
-        write_postings(index_, {ids_[row], h.version}, std::span<const HeapTid>(tids).subspan(h.tid_count));
-}
-
-// New nodes, each page once.
-void Batch::write_images(const LiveRows& live) {
-    const auto n = static_cast<std::uint32_t>(rows_.size());
-    for (std::uint32_t row = 0; row < n; ++row)
-        if (joined_[row] == 0) finish_image(row, live);
-    for (std::uint32_t row = 0; row < n;) {
-        CHECK_FOR_INTERRUPTS();
-        if (joined_[row] != 0) {
-            ++row;
-            continue;
-        }
-        const BlockNumber block = block_of(meta_.shape, ids_[row]);
-        with_write(index_, block, PageKind::kNode, [&](Page page) {
-            for (; row < n && joined_[row] == 0 && block_of(meta_.shape, ids_[row]) == block; ++row) {
-                std::byte* to = page_contents(page) + slot_of(meta_.shape, ids_[row]) * layout_.size;
-                std::memcpy(to, images_.data() + row * layout_.size, layout_.size);
-                ++added_;
-            }
-        });
-    }
-}
-
-void Batch::write_reverse_edges() {
-    std::sort(reverse_.begin(), reverse_.end(), [](const Reverse& a, const Reverse& b) {
-        return std::tie(a.target, b.pin, a.distance, a.row) < std::tie(b.target, a.pin, b.distance, b.row);
-    });
-    ReverseLinker linker(geometry_.book, meta_.shape.alpha, memory_);
-    for (std::size_t at = 0; at < reverse_.size();) {
-        CHECK_FOR_INTERRUPTS();
-        const BlockNumber block = block_of(meta_.shape, reverse_[at].target);
-        with_write(index_, block, PageKind::kNode, [&](Page page) {
-            while (at < reverse_.size() && block_of(meta_.shape, reverse_[at].target) == block) {
-                const NodeId id = reverse_[at].target;
-                const Node node = node_in(meta_.shape, page, slot_of(meta_.shape, id));
-                check_node(index_, block, node);
-                load_graph_vector(index_, geometry_, query_, node, target_z_.data());
-                linker.begin(node, target_z_.data());
-                for (; at < reverse_.size() && reverse_[at].target == id; ++at) {
-                    const Reverse& e = reverse_[at];
-                    linker.add(edge_to_row(e.row), row_vector(e.row), e.distance, e.pin);
-                }
-            }
-        });
-    }
-}
-
-void Batch::add_equal_rows(const LiveRows& live) {
-    for (std::uint32_t row = 0; row < rows_.size(); ++row) {
-        if (joined_[row] == 0) continue;
-        CHECK_FOR_INTERRUPTS();
-        std::pmr::vector<HeapTid> tids(memory_);
-        rows_.for_each_tid(row, [&](HeapTid tid) {
-            if (live.is_live(tid)) tids.push_back(tid);
-        });
-        join_node(index_, meta_.shape, ids_[row], tids, image(row).header().error);
-    }
-}
-
-void Batch::release() {
-    for (const NodeId id : unused_) list_free_nodes(index_, block_of(meta_.shape, id));
-    if (layout_.own_place != OwnPlace::kApart) return;
-    for (std::uint32_t row = 0; row < rows_.size(); ++row)
-        if (joined_[row] != 0) free_apart(index_, rows_.own_block(row));
-    for (const BlockNumber block : rows_.spare_blocks()) free_apart(index_, block);
 }
 
 }  // namespace vecidx

@@ -108,6 +108,7 @@ std::size_t NodeWriter::write_live_page(std::size_t first, std::size_t end) {
         write_chain(last);
     }
     with_write(in_.index, block, PageKind::kNode, [&](Page page) {
+        set_used(page, node_page_bytes(meta_.shape));
         for (std::size_t row = first; row < last; ++row)
             if (in_.graph.is_fresh(row)) fill_node(page, row);
     });

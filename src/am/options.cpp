@@ -8,7 +8,7 @@
 namespace vecidx {
 namespace {
 
-constexpr VamanaOptions kDefaults = {0, 0, 100, 1.2, 0, 64, 0};
+constexpr VamanaOptions kDefaults = {0, 0, 64, 1.2, 0, 64, 0};
 
 relopt_kind option_kind;
 Settings current = {0, static_cast<int>(IterativeScan::kStrictOrder), 0};

@@ -108,7 +108,8 @@ void allocate_nodes(Relation index, std::size_t count, NodeId* ids) {
         CHECK_FOR_INTERRUPTS();
         PageChange change(index);
         BlockNumber block;
-        set_used(change.create(PageKind::kNode, &block), node_page_bytes(shape));
+        const Page page = change.create(PageKind::kNode, &block);
+        set_used(page, 0);
         check_node_number(index, shape, block);
         change.commit();
         const std::size_t n = std::min<std::size_t>(shape.nodes_per_page, count - at);
@@ -120,10 +121,12 @@ void allocate_nodes(Relation index, std::size_t count, NodeId* ids) {
 void list_free_nodes(Relation index, BlockNumber block) {
     PageChange change(index);
     Meta* meta = page_contents<Meta>(change.edit(kMetaBlock, PageKind::kMeta));
-    PageTail& tail = page_tail(change.edit(block, PageKind::kNode));
+    const Page page = change.edit(block, PageKind::kNode);
+    PageTail& tail = page_tail(page);
     if ((tail.flags & kInFreeList) != 0) return change.cancel();
     tail.flags |= kInFreeList;
     tail.next = meta->free_nodes;
+    set_used(page, node_page_bytes(meta->shape));  // a new page may lack its slots
     meta->free_nodes = block;
     change.commit();
 }

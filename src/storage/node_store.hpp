@@ -56,10 +56,12 @@ void free_apart(Relation index, BlockNumber block);
 void check_node_number(Relation index, const IndexShape& shape, BlockNumber block);
 
 // Takes `count` free node slots: first those on the free list, then new pages. Slots stay unused until a node
-// is written.
+// is written. Nothing of a new page is in use: whoever writes the first node to one says what is (set_used,
+// node_page_bytes), so its bytes are logged once.
 void allocate_nodes(Relation index, std::size_t count, NodeId* ids);
 
-// Puts a page on the list of pages with free node slots unless it is there.
+// Puts a page on the list of pages with free node slots unless it is there. Pages on the list have their
+// slots in use.
 void list_free_nodes(Relation index, BlockNumber block);
 
 // A list of pages of a kind with free room, whose head is in the metapage.

@@ -65,7 +65,9 @@ class ReverseTest : public ::testing::Test {
         const CodeFactors factors = encode(book_, x.data(), centroid, code.data());
         codes_[id] = {factors, code};
         const auto distance = static_cast<float>(squared_distance(x.data(), center_.data(), kDims));
-        return linker.add({id, factors, code.data()}, x.data(), distance, pin);
+        QueryCode table(std::pmr::new_delete_resource());
+        table.prepare(book_, x.data());
+        return linker.add({id, factors, code.data()}, table.table(), distance, pin);
     }
     bool add(NodeId id, const Point& x, Pin pin = Pin::kNo) { return add(id, x, pin, linker_); }
 
@@ -301,6 +303,58 @@ TEST_F(ReverseTest, EachNodeIsMeasuredAnew) {
     linker_.begin(node(), center_.data());
     EXPECT_TRUE(add(101, on(41, 2.3)));
     EXPECT_EQ(ids(), changed(all_, {0}, {101}));
+}
+
+// With its own vector's table in place of the vector a node gets the same edges.
+TEST_F(ReverseTest, ATableStandsForTheVector) {
+    QueryCode own(std::pmr::new_delete_resource());
+    own.prepare(book_, center_.data());
+    std::vector<std::uint64_t> by_vector;
+    for (const bool by_table : {false, true}) {
+        std::memset(bytes_.data(), 0, layout_.size);
+        by_table ? linker_.begin(node(), own.table()) : linker_.begin(node(), center_.data());
+        for (NodeId id = 0; id < 40; ++id)
+            add(id, on(id, 1 + 0.05 * (id * 7 % 40)), Pin::kNo, linker_, id % 2);
+        if (!by_table) by_vector = bytes_;
+    }
+    EXPECT_EQ(ids().size(), kDegree);
+    EXPECT_EQ(bytes_, by_vector);
+}
+
+// Tables that are kept estimate as the ones they were copied from, whatever was prepared since.
+TEST_F(ReverseTest, KeptTablesEstimateTheSame) {
+    fill_spiral();
+    constexpr std::size_t kCount = 5;
+    TableStore store(book_, kCount, std::pmr::new_delete_resource());
+    QueryCode code(std::pmr::new_delete_resource());
+    std::vector<std::vector<float>> expected(kCount, std::vector<float>(kDegree));
+    for (const unsigned i : {3u, 0u, 4u, 1u, 2u}) {
+        code.prepare(book_, on(i, 1 + 0.3 * i).data());
+        kernels().scan(node().blocks(), code.table(), expected[i].data());
+        store.keep(i, code.table());
+    }
+    for (std::size_t i = 0; i < kCount; ++i) {
+        std::vector<float> estimates(kDegree);
+        kernels().scan(node().blocks(), store[i], estimates.data());
+        EXPECT_EQ(estimates, expected[i]) << "vector " << i;
+    }
+}
+
+// A damaged edge may name any centroid; run with SANITIZE=1 for what is read.
+TEST_F(ReverseTest, KeptTablesHaveATermForEveryCentroid) {
+    fill_spiral();
+    node().centroid()[5] = 255;
+    TableStore store(book_, 1, std::pmr::new_delete_resource());
+    QueryCode code(std::pmr::new_delete_resource());
+    code.prepare(book_, center_.data());
+    store.keep(0, code.table());
+    std::vector<float> estimates(kDegree);
+    kernels().scan(node().blocks(), store[0], estimates.data());
+    for (std::size_t lane = 0; lane < kDegree; ++lane) {
+        if (lane == 5) continue;
+        const double length = 1 + 0.1 * static_cast<double>(lane);
+        EXPECT_NEAR(estimates[lane], length * length, 0.1) << "lane " << lane;
+    }
 }
 
 }  // namespace
