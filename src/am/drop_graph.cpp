@@ -1,7 +1,7 @@
 // Taking a dead graph away. See drop_graph.hpp.
 //
-// First the metapage says that there is no graph, and, as a merge does, that a batch is being written; then the
-// pages are freed; then the batch ends. After a crash in between, undo_interrupted_merge does the rest.
+// First the metapage says that there is no graph, and, as a merge does, that a batch is being written; then
+// the pages are freed; then the batch ends. After a crash in between, undo_interrupted_merge does the rest.
 #include "am/drop_graph.hpp"
 
 #include "am/merge_lock.hpp"
@@ -26,8 +26,8 @@ void forget_graph(Meta& meta) {
     std::memset(meta.entries, 0, sizeof meta.entries);
 }
 
-// Frees a page that is part of a graph. Vectors kept apart go with their nodes; those of nodes that an interrupted
-// build wrote are the pending rows'.
+// Frees a page that is part of a graph. Vectors kept apart go with their nodes; those of nodes that an
+// interrupted build wrote are the pending rows'.
 void free_graph_page(Relation index, const Meta& meta, BlockNumber block) {
     BlockNumber apart[kPageBytes / sizeof(NodeHeader)];
     std::size_t apart_count = 0;

@@ -192,8 +192,9 @@ void VamanaScan::search(std::size_t list_size) {
     std::make_heap(heap_.begin(), heap_.end(), farther);
 }
 
-// True when it met every node: none was crowded out of the list. Nodes of batches that were not finished when the
-// pending area had been read are passed over: their rows were met there, and their geometry may be another.
+// True when it met every node: none was crowded out of the list. Nodes of batches that were not finished when
+// the pending area had been read are passed over: their rows were met there, and their geometry may be
+// another.
 bool VamanaScan::search_graph(const Meta& meta, std::size_t list_size) {
     IndexCache* cache = index_cache(index_, meta);
     const auto sink = [this, &meta](const Visit& v) {
@@ -297,7 +298,8 @@ bool VamanaScan::sweep() {
     return true;
 }
 
-// Nodes of later batches than `last` are of rows that were met as pending ones, and perhaps of another geometry.
+// Nodes of later batches than `last` are of rows that were met as pending ones, and perhaps of another
+// geometry.
 void VamanaScan::sweep_nodes(std::uint32_t last) {
     const BlockNumber blocks = RelationGetNumberOfBlocks(index_);
     std::pmr::vector<Result> chains(&memory_);
