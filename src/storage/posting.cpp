@@ -177,14 +177,24 @@ bool read_posting(Relation index, std::uint32_t record, PostingOwner owner, Post
 }
 
 std::uint32_t reread_chain(Relation index, IndexCache* cache, std::uint32_t record, PostingOwner owner) {
-    std::uint32_t first = kNoPosting;
-    with_node(index, cache, owner.id, [&](const ConstNode& node) {
-        if (node.live() && node.header().version == owner.version) first = node.header().posting;
-    });
-    PostingRecord r;
-    // It cannot have left the chain and be its first; unless it came back.
-    if (first == record && !read_posting(index, record, owner, &r))
-        report_corruption(index, posting_block(record), "A node leads to a posting record of another.");
+    const auto read_first = [&] {
+        std::uint32_t first = kNoPosting;
+        with_node(index, cache, owner.id, [&](const ConstNode& node) {
+            if (node.live() && node.header().version == owner.version) first = node.header().posting;
+        });
+        return first;
+    };
+    const std::uint32_t first = read_first();
+    PostingRecord r, other;
+    // A vacuum takes a record and what leads to it away in one change.
+    bool leads = first == record && !read_posting(index, record, owner, &other) && read_first() == record;
+    for (std::uint32_t at = first; !leads && at != kNoPosting && read_posting(index, at, owner, &r);
+         at = r.next)
+        leads = r.next == record && !read_posting(index, record, owner, &other) &&
+                read_posting(index, at, owner, &r) && r.next == record;
+    if (leads)
+        report_corruption(index, posting_block(record),
+                          "A posting chain leads to a record that is not its own.");
     return first;
 }
 
