@@ -85,8 +85,7 @@ void let_grow(Relation index) {
 
 void merge_while_due(Relation index) {
     double merged = 1;
-    // Somebody may wait for a lock that a worker is in the way of, to drop the index perhaps.
-    while (merged > 0 && is_merge_due(index) && !LockHasWaitersRelation(index, RowExclusiveLock)) {
+    while (merged > 0 && is_merge_due(index)) {
         let_grow(index);
         merged = merge_as_command(index);
     }
