@@ -75,6 +75,7 @@ void Batch::link(LiveRows& live) {
         search_row(row);
         if (!join_equal(row)) link_row(row);
     }
+    attach_rest();
     link_within_batch();
     write_nodes(live);
     write_reverse_edges();
@@ -208,8 +209,7 @@ void Batch::link_row(std::uint32_t row) {
     local_.assign(row, within);
 }
 
-// The nearest node of the graph that has lanes left for a pinned edge; where none has, a row of the batch
-// that has a parent.
+// The nearest node of the graph that has lanes left for a pinned edge.
 void Batch::choose_parent(std::uint32_t row) {
     const std::size_t most = layout_.degree / 2;
     const std::span<const BatchSearch::Found> found = search_.found();
@@ -225,10 +225,18 @@ void Batch::choose_parent(std::uint32_t row) {
         attached_[row] = 1;
         return;
     }
-    if (attach_within_batch(row)) return;
-    // All nodes met are dead: the medoid stays where it is, dead or not.
-    reverse_.push_back({meta_.medoid, row, std::numeric_limits<float>::max(), Pin::kYes});
-    attached_[row] = 1;
+}
+
+// Rows that found no parent in the graph get one in the batch. In the order in which they came, not the near
+// one: where all of the graph is dead, it is far parents that lead through the batch.
+void Batch::attach_rest() {
+    for (std::uint32_t row = 0; row < rows_.size(); ++row) {
+        CHECK_FOR_INTERRUPTS();
+        if (joined_[row] != 0 || attached_[row] != 0 || attach_within_batch(row)) continue;
+        // The medoid stays where it is, dead or not.
+        reverse_.push_back({meta_.medoid, row, std::numeric_limits<float>::max(), Pin::kYes});
+        attached_[row] = 1;
+    }
 }
 
 bool Batch::attach_within_batch(std::uint32_t row) {

@@ -60,6 +60,7 @@ class Batch {
     bool join_equal(std::uint32_t row);
     void link_row(std::uint32_t row);
     void choose_parent(std::uint32_t row);
+    void attach_rest();
     bool attach_within_batch(std::uint32_t row);
     void link_within_batch();
     void write_nodes(LiveRows& live);
