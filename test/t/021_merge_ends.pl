@@ -28,7 +28,7 @@ $node->safe_psql('postgres', qq(
 	BEGIN
 		WHILE merger IS NULL LOOP
 			SELECT pid INTO merger FROM pg_locks
-			WHERE locktype = 'page' AND relation = 'items_idx'::regclass AND page = 0 AND granted;
+			WHERE locktype = 'tuple' AND relation = 'items_idx'::regclass AND page = 0 AND tuple = 2 AND granted;
 		END LOOP;
 		WHILE pg_current_wal_insert_lsn() - start < bytes LOOP
 			IF clock_timestamp() > now() + '10 s' THEN RETURN merger; END IF;
