@@ -15,7 +15,7 @@ namespace vecidx {
 namespace {
 
 constexpr BlockNumber kSlice = 64;          // pages a hold of the row lock
-constexpr std::uint32_t kRepairShare = 20;  // repair once one node in so many is dead
+constexpr std::uint32_t kRepairShare = 25;  // repair once one node in so many is dead
 
 void poll() {
     vacuum_delay();
