@@ -49,8 +49,7 @@ void Batch::write_images(const LiveRows& live) {
             continue;
         }
         const BlockNumber block = block_of(meta_.shape, ids_[*at]);
-        with_write(index_, block, PageKind::kNode, [&](Page page) {
-            set_used(page, node_page_bytes(meta_.shape));
+        with_node_page(index_, meta_.shape, block, [&](Page page) {
             for (; at != end && joined_[*at] == 0 && block_of(meta_.shape, ids_[*at]) == block; ++at) {
                 std::byte* to = page_contents(page) + slot_of(meta_.shape, ids_[*at]) * layout_.size;
                 std::memcpy(to, images_.data() + *at * layout_.size, layout_.size);

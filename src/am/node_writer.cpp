@@ -107,8 +107,7 @@ std::size_t NodeWriter::write_live_page(std::size_t first, std::size_t end) {
         if (block_of(meta_.shape, in_.arrays.ids[last]) != block) break;
         write_chain(last);
     }
-    with_write(in_.index, block, PageKind::kNode, [&](Page page) {
-        set_used(page, node_page_bytes(meta_.shape));
+    with_node_page(in_.index, meta_.shape, block, [&](Page page) {
         for (std::size_t row = first; row < last; ++row)
             if (in_.graph.is_fresh(row)) fill_node(page, row);
     });

@@ -48,6 +48,24 @@ Page PageChange::edit(BlockNumber block, PageKind kind) {
     return adopt(buffer);
 }
 
+Page PageChange::open(BlockNumber block, PageKind kind) {
+    const Buffer buffer = ReadBuffer(index_, block);
+    LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+    if (PageIsNew(BufferGetPage(buffer))) {
+        const Page page = make_anew(buffer);
+        init_page(page, kind);
+        return page;
+    }
+    check_kind(index_, block, BufferGetPage(buffer), kind);
+    return adopt(buffer);
+}
+
+// All of the page is logged.
+Page PageChange::make_anew(Buffer buffer) {
+    buffers_[count_++] = buffer;
+    return GenericXLogRegisterBuffer(state_, buffer, GENERIC_XLOG_FULL_IMAGE);
+}
+
 Page PageChange::adopt(Buffer buffer) {
     buffers_[count_++] = buffer;
     return GenericXLogRegisterBuffer(state_, buffer, 0);
@@ -56,8 +74,7 @@ Page PageChange::adopt(Buffer buffer) {
 Page PageChange::create(PageKind kind, BlockNumber* block) {
     const Buffer buffer = allocate_page(index_);
     *block = BufferGetBlockNumber(buffer);
-    buffers_[count_++] = buffer;
-    const Page page = GenericXLogRegisterBuffer(state_, buffer, GENERIC_XLOG_FULL_IMAGE);
+    const Page page = make_anew(buffer);
     init_page(page, kind);
     return page;
 }

@@ -63,6 +63,9 @@ class PageChange {
     // Locks a page exclusively and lends a copy that becomes the page at commit.
     Page edit(BlockNumber block, PageKind kind);
 
+    // The same, but a block that was reserved and never written becomes an empty page of the kind.
+    Page open(BlockNumber block, PageKind kind);
+
     // The same for a page that is locked already; the change releases it.
     Page adopt(Buffer buffer);
 
@@ -79,6 +82,7 @@ class PageChange {
     void cancel();
 
   private:
+    Page make_anew(Buffer buffer);
     void release();
 
     Relation index_;

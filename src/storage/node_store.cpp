@@ -1,6 +1,8 @@
 // Node slots, own vectors kept apart. See node_store.hpp.
 #include "storage/node_store.hpp"
 
+#include "storage/page_writer.hpp"
+
 namespace vecidx {
 
 namespace {
@@ -18,6 +20,11 @@ void report_full(Relation index) {
 
 void check_node_number(Relation index, const IndexShape& shape, BlockNumber block) {
     if (block >= kMostNodeId / shape.nodes_per_page) report_full(index);
+}
+
+void check_reserved(Relation index, BlockNumber block) {
+    if (read_meta(index).merging != 0) return;
+    with_read(index, block, [](Page) {});  // written meanwhile, if it was reserved
 }
 
 void read_apart(Relation index, const NodeLayout& layout, BlockNumber block, void* halves) {
@@ -103,30 +110,30 @@ void allocate_nodes(Relation index, std::size_t count, NodeId* ids) {
         if (taken == 0) break;
         at += taken;
     }
+    if (at == count) return;
     const IndexShape shape = read_meta(index).shape;
-    while (at < count) {
-        CHECK_FOR_INTERRUPTS();
-        PageChange change(index);
-        BlockNumber block;
-        const Page page = change.create(PageKind::kNode, &block);
-        set_used(page, 0);
-        check_node_number(index, shape, block);
-        change.commit();
-        const std::size_t n = std::min<std::size_t>(shape.nodes_per_page, count - at);
-        for (std::size_t slot = 0; slot < n; ++slot) ids[at++] = node_id(shape, block, slot);
-        if (n < shape.nodes_per_page) list_free_nodes(index, block);
-    }
+    const std::size_t pages = ceil_div<std::size_t>(count - at, shape.nodes_per_page);
+    const BlockNumber first = reserve_blocks(index, pages);
+    check_node_number(index, shape, first + static_cast<BlockNumber>(pages));
+    const bool some_left = (count - at) % shape.nodes_per_page != 0;
+    for (NodeId id = node_id(shape, first, 0); at < count; ++id) ids[at++] = id;
+    // The last block is logged, so that a standby has them all.
+    const BlockNumber last = first + static_cast<BlockNumber>(pages) - 1;
+    if (some_left)
+        list_free_nodes(index, last);
+    else
+        with_node_page(index, shape, last, [](Page) {});
 }
 
 void list_free_nodes(Relation index, BlockNumber block) {
     PageChange change(index);
     Meta* meta = page_contents<Meta>(change.edit(kMetaBlock, PageKind::kMeta));
-    const Page page = change.edit(block, PageKind::kNode);
+    const Page page = change.open(block, PageKind::kNode);
     PageTail& tail = page_tail(page);
     if ((tail.flags & kInFreeList) != 0) return change.cancel();
     tail.flags |= kInFreeList;
     tail.next = meta->free_nodes;
-    set_used(page, node_page_bytes(meta->shape));  // a new page may lack its slots
+    set_used(page, node_page_bytes(meta->shape));
     meta->free_nodes = block;
     change.commit();
 }

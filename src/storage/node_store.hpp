@@ -20,6 +20,11 @@ inline void check_node(Relation index, BlockNumber block, const ConstNode& node)
         report_corruption(index, block, "A node says that it has more edges or rows than fit.");
 }
 
+// Error (index_corrupted) unless an empty block is one that a merge has reserved. A scan gets there by a
+// stale id of a slot that is in use again, by a node whose neighbors are still to be written. Nothing is
+// locked.
+void check_reserved(Relation index, BlockNumber block);
+
 // Lends a node, share locked, to fn(ConstNode). False, and no call, where the slot holds no node: a stale id.
 template <typename Fn>
 bool with_node(Relation index, IndexCache* cache, NodeId id, Fn fn) {
@@ -28,6 +33,11 @@ bool with_node(Relation index, IndexCache* cache, NodeId id, Fn fn) {
     const Buffer buffer = pin_with_hint(index, block, cache->hint(block));
     LockBuffer(buffer, BUFFER_LOCK_SHARE);
     const Page page = BufferGetPage(buffer);
+    if (PageIsNew(page)) {
+        UnlockReleaseBuffer(buffer);
+        check_reserved(index, block);
+        return false;
+    }
     check_page(index, block, page);
     const bool is_node = page_kind(page) == PageKind::kNode;
     const ConstNode node = node_in(shape, page, slot_of(shape, id));
@@ -55,10 +65,19 @@ void free_apart(Relation index, BlockNumber block);
 // ERROR when nodes on a block could not be numbered.
 void check_node_number(Relation index, const IndexShape& shape, BlockNumber block);
 
-// Takes `count` free node slots: first those on the free list, then new pages. Slots stay unused until a node
-// is written. Nothing of a new page is in use: whoever writes the first node to one says what is (set_used,
-// node_page_bytes), so its bytes are logged once.
+// Takes `count` free node slots: first those on the free list, then such on blocks at the end, which are
+// reserved and become pages when a node is written (with_node_page). Slots stay unused until then.
 void allocate_nodes(Relation index, std::size_t count, NodeId* ids);
+
+// Lends a page of nodes for change, or makes one of a reserved block: fn(Page), one WAL record.
+template <typename Fn>
+void with_node_page(Relation index, const IndexShape& shape, BlockNumber block, Fn fn) {
+    PageChange change(index);
+    const Page page = change.open(block, PageKind::kNode);
+    set_used(page, node_page_bytes(shape));
+    fn(page);
+    change.commit();
+}
 
 // Puts a page on the list of pages with free node slots unless it is there. Pages on the list have their
 // slots in use.

@@ -4,6 +4,8 @@
 namespace vecidx {
 
 BlockNumber reserve_blocks(Relation index, std::size_t count) {
+    const bool shared = !RELATION_IS_LOCAL(index);
+    if (shared) LockRelationForExtension(index, ExclusiveLock);
     const SMgrRelation smgr = RelationGetSmgr(index);
     const BlockNumber first = smgrnblocks(smgr, MAIN_FORKNUM);
     if (count > MaxBlockNumber - first)
@@ -11,6 +13,7 @@ BlockNumber reserve_blocks(Relation index, std::size_t count) {
                 errmsg("index \"%s\" would have too many pages", RelationGetRelationName(index)),
                 errhint("Partition the table."));
     extend_with_zeros(smgr, MAIN_FORKNUM, first, static_cast<BlockNumber>(count));
+    if (shared) UnlockRelationForExtension(index, ExclusiveLock);
     return first;
 }
 

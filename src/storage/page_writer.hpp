@@ -6,8 +6,8 @@
 
 namespace vecidx {
 
-// Makes room for `count` blocks at the end of the index; returns the first. Until they are written they must
-// not be read.
+// Makes room for `count` blocks at the end of the index; returns the first. They read as zeros until they are
+// written. Nothing of it is logged: after a crash VACUUM finds them.
 BlockNumber reserve_blocks(Relation index, std::size_t count);
 
 class PageWriter {

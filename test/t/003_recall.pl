@@ -20,7 +20,7 @@ sub recall_is_high
 	return;
 }
 
-sub all_rows_are_found
+sub rows_are_found
 {
 	my ($class, $stage) = @_;
 	my ($returned, $different, $heap) =
@@ -51,14 +51,14 @@ foreach my $class (sort keys %operators)
 	recall_is_high($class, 'dead rows');
 	$node->safe_psql('postgres', "VACUUM $table");
 	recall_is_high($class, 'vacuum');
-	all_rows_are_found($class, 'vacuum');
+	rows_are_found($class, 'vacuum');
 
 	$node->safe_psql('postgres', qq(
 		INSERT INTO $table SELECT $rows * 10 + i * 100 + id, embedding FROM source, generate_series(1, 40) i WHERE id <= 20));
 	recall_is_high($class, 'duplicates pending');
 	$node->safe_psql('postgres', "SELECT vamana_merge('$index')");
 	recall_is_high($class, 'duplicates merged');
-	all_rows_are_found($class, 'duplicates');
+	rows_are_found($class, 'duplicates');
 }
 
 # All rows deleted, others inserted: the graph grows again from a single dead node, in a space trained for what is gone.
@@ -68,7 +68,7 @@ is(rows_found($node, 't_l2', dims => $dims), '0|0|0', 'nothing is left');
 fill_vectors($node, 't_l2', rows => 2000, dims => $dims, seed => 5);
 $node->safe_psql('postgres', 'VACUUM t_l2');
 recall_is_high('l2', 'all replaced', 0.9);
-all_rows_are_found('l2', 'all replaced');
+rows_are_found('l2', 'all replaced');
 
 # Ten rounds of replacing a tenth, merged and repaired each time.
 foreach my $round (1 .. 10)
@@ -78,6 +78,6 @@ foreach my $round (1 .. 10)
 	$node->safe_psql('postgres', 'VACUUM t_cosine');
 }
 recall_is_high('cosine', 'replaced in ten rounds');
-all_rows_are_found('cosine', 'replaced in ten rounds');
+rows_are_found('cosine', 'replaced in ten rounds');
 
 done_testing();
