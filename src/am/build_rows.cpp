@@ -150,7 +150,9 @@ void BuildRows::collapse_part(const RowArrays& arrays, Units units, std::uint32_
         arrays.next_same[row] = arrays.next_same[first];
         window.use(arrays.next_same + first, sizeof(std::uint32_t));
         arrays.next_same[first] = row;
-        entries_[first].row.error = std::max(entries_[first].row.error, entries_[row].row.error);
+        PendingEntry &kept = entries_[first].row, &joins = entries_[row].row;
+        kept.error = std::max(kept.error, joins.error);
+        kept.fingerprint = join_fingerprints(kept.fingerprint, joins.fingerprint);
     }
     add_shared(shared_->distinct, std::uint64_t{distinct + alone});
 }
