@@ -30,6 +30,9 @@ struct Result {
         return a.tid.key() < b.tid.key();
     }
 };
+inline bool farther(const Result& a, const Result& b) {
+    return b < a;
+}
 
 inline constexpr HeapTid kAfterRows{0xffff, 0xffff, 0xffff};
 
