@@ -146,6 +146,11 @@ void BuildRows::collapse_part(const RowArrays& arrays, Units units, std::uint32_
             if (2 * ++distinct > table.size()) grow(table);
             continue;
         }
+        if (is_settled(row)) {  // nodes that are equal only since they were moved to the graph's space
+            arrays.left_out[row] = 0;
+            ++alone;
+            continue;
+        }
         const std::uint32_t first = table[at];
         arrays.next_same[row] = arrays.next_same[first];
         window.use(arrays.next_same + first, sizeof(std::uint32_t));

@@ -137,6 +137,18 @@ RESET vamana.search_list_size;
 DROP TABLE twins;
 DROP FUNCTION beside, blocks, like_sorted;
 
+-- Vectors that differ by about their roundings: nodes that are equal only relative to the mean stay two when a
+-- large merge adds to them.
+CREATE TABLE alike (id int, v vector(8)) WITH (autovacuum_enabled = off);
+INSERT INTO alike SELECT i, point(i % 20, 8) + array_fill((i % 50 * 0.00001)::real, ARRAY[8])::vector FROM generate_series(1, 3000) AS i;
+INSERT INTO alike SELECT i, point(i, 8) FROM generate_series(3001, 5000) AS i;
+CREATE INDEX alike_l2 ON alike USING vamana (v vector_l2_ops) WITH (pending_limit = 1000000);
+INSERT INTO alike SELECT id + 5000 * i, v FROM generate_series(1, 2) AS i, alike WHERE id <= 1000;
+SELECT vamana_merge('alike_l2');
+SELECT vamana_check('alike_l2', true);
+SELECT count(*) FROM (SELECT id FROM alike ORDER BY v <-> point(7, 8)) AS s;
+DROP TABLE alike;
+
 -- From nothing, one by one, to a graph; and back.
 CREATE TABLE grown (id int, v vector(6));
 CREATE INDEX grown_l2 ON grown USING vamana (v vector_l2_ops);
