@@ -19,6 +19,7 @@
 #include <span>
 #include <type_traits>
 
+#include "vecidx/fingerprint.hpp"
 #include "vecidx/kernels.hpp"
 #include "vecidx/quantizer.hpp"
 #include "vecidx/stored_vector.hpp"
@@ -67,8 +68,9 @@ struct NodeHeader {
     std::uint32_t batch;      // number of the merge that wrote the node: see Meta::merging
     std::uint16_t version;    // counts the uses of the slot
     HeapTid tids[kInlineTids];
+    std::uint64_t fingerprint;  // of all rows of the node, or kNoFingerprint
 };
-static_assert(sizeof(NodeHeader) == 56 && std::is_trivially_copyable_v<NodeHeader>);
+static_assert(sizeof(NodeHeader) == 64 && std::is_trivially_copyable_v<NodeHeader>);
 
 enum class OwnPlace : std::uint8_t { kInline = 0, kApart = 1 };
 

@@ -137,6 +137,7 @@ void Batch::make_images() {
         h.batch = meta_.merging;
         h.error = rows_.error(row);
         h.norm_squared = rows_.norm_squared(row);
+        h.fingerprint = rows_.fingerprint(row);
         h.own_block = kNoOwnBlock;
         if (layout_.own_place == OwnPlace::kInline) {
             store_own(node, rows_.vectors()[row]);

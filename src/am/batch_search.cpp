@@ -7,6 +7,7 @@ namespace vecidx {
 namespace {
 
 constexpr std::size_t kStarts = 8;
+constexpr std::size_t kNone = std::numeric_limits<std::size_t>::max();
 
 void poll() {
     vacuum_delay();
@@ -28,6 +29,7 @@ BatchSearch::BatchSearch(Relation index, const Meta& meta, const Geometry& geome
       vectors_(memory),
       units_(memory),
       z_(layout_.padded, memory),
+      own_(stored_bytes(OwnFormat::kI8, layout_.padded), memory),
       starts_(memory) {}
 
 void BatchSearch::find(const StoredVector& vector, const float* z) {
@@ -38,11 +40,19 @@ void BatchSearch::find(const StoredVector& vector, const float* z) {
     vectors_.clear();
     units_.clear();
     add(vector);
+    store_as_node(z);
+    equal_ = kNone;
     const auto sink = [this](const Visit& visit) { collect(visit); };
     DiskGraph graph(index_, index_cache(index_, meta_), query_, sink);
     beam_.reset(meta_.shape.build_list_size);
     for (const Neighbor& start : starts_) beam_.offer(start.id, start.distance);
     search_from_entries(meta_, query_, graph, beam_, poll);
+    if (equal_ == kNone) equal_ = found_.size();
+}
+
+void BatchSearch::store_as_node(const float* z) {
+    if (layout_.own_format != OwnFormat::kF16)
+        own_unit_ = store_vector(layout_.own_format, z, layout_.padded, own_.data());
 }
 
 // Of what the search before found, the nearest to z.
@@ -68,6 +78,11 @@ void BatchSearch::collect(const Visit& visit) {
     found_.push_back({visit.id, visit.graph_distance, edge.factors,
                       static_cast<std::uint32_t>(visit.node.pinned_count())});
     codes_.insert(codes_.end(), edge.code, edge.code + layout_.code_bytes());
+    add_halves(visit);
+    if (equal_ == kNone && is_equal(visit)) equal_ = found_.size() - 1;
+}
+
+void BatchSearch::add_halves(const Visit& visit) {
     if (layout_.own_place == OwnPlace::kInline && layout_.own_format == OwnFormat::kF16)
         return add(visit.own);
     load_vector(visit.own, layout_.padded, z_.data());
@@ -81,12 +96,13 @@ void BatchSearch::collect(const Visit& visit) {
     units_.push_back(store_vector(OwnFormat::kF16, z_.data(), layout_.padded, vectors_.data() + at));
 }
 
-std::size_t BatchSearch::equal() const {
-    std::size_t i = 0;
-    while (i < found_.size() && (units_[i + 1] != units_[0] || std::memcmp(vectors_.data() + (i + 1) * width_,
-                                                                           vectors_.data(), width_) != 0))
-        ++i;
-    return i;
+// Of the node that was collected last. Halves of what is stored in 8 bits are rounded twice, so there the
+// bytes are compared.
+bool BatchSearch::is_equal(const Visit& visit) const {
+    if (layout_.own_format != OwnFormat::kF16)
+        return visit.own.unit == own_unit_ && std::memcmp(visit.own.data, own_.data(), own_.size()) == 0;
+    return units_.back() == units_.front() &&
+           std::memcmp(vectors_.data() + vectors_.size() - width_, vectors_.data(), width_) == 0;
 }
 
 }  // namespace vecidx

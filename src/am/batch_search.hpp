@@ -34,8 +34,8 @@ class BatchSearch {
     }
     void add(const StoredVector& vector);
 
-    // Of `found`: a node with the same vector, or found().size().
-    std::size_t equal() const;
+    // Of `found`: a node that stores the vector as a node of its own would, or found().size().
+    std::size_t equal() const { return equal_; }
 
     // The look-up table of the vector searched for.
     const QueryTable& table() const { return *query_.graph.table; }
@@ -43,7 +43,10 @@ class BatchSearch {
 
   private:
     void choose_starts(const float* z);
+    void store_as_node(const float* z);
     void collect(const Visit& visit);
+    void add_halves(const Visit& visit);
+    bool is_equal(const Visit& visit) const;
 
     Relation index_;
     const Meta& meta_;
@@ -57,6 +60,9 @@ class BatchSearch {
     std::pmr::vector<std::byte> vectors_;
     std::pmr::vector<float> units_;
     std::pmr::vector<float> z_;
+    std::pmr::vector<std::byte> own_;  // the vector searched for in 8 bits, where nodes have that
+    float own_unit_ = 0;
+    std::size_t equal_ = 0;
     std::pmr::vector<Neighbor> starts_;
 };
 

@@ -92,7 +92,8 @@ void Batch::add_equal_rows(const LiveRows& live) {
         if (joined_[row] == 0) continue;
         CHECK_FOR_INTERRUPTS();
         collect_tids(row, live);
-        join_node(index_, meta_.shape, ids_[row], tids_, image(row).header().error);
+        const NodeHeader& h = image(row).header();
+        join_node(index_, meta_.shape, ids_[row], {tids_, h.error, h.fingerprint});
     }
 }
 

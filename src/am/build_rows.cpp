@@ -146,11 +146,18 @@ void BuildRows::collapse_part(const RowArrays& arrays, Units units, std::uint32_
             if (2 * ++distinct > table.size()) grow(table);
             continue;
         }
+        if (is_settled(row)) {  // nodes that are equal only since they were moved to the graph's space
+            arrays.left_out[row] = 0;
+            ++alone;
+            continue;
+        }
         const std::uint32_t first = table[at];
         arrays.next_same[row] = arrays.next_same[first];
         window.use(arrays.next_same + first, sizeof(std::uint32_t));
         arrays.next_same[first] = row;
-        entries_[first].row.error = std::max(entries_[first].row.error, entries_[row].row.error);
+        PendingEntry &kept = entries_[first].row, &joins = entries_[row].row;
+        kept.error = std::max(kept.error, joins.error);
+        kept.fingerprint = join_fingerprints(kept.fingerprint, joins.fingerprint);
     }
     add_shared(shared_->distinct, std::uint64_t{distinct + alone});
 }

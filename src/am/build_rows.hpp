@@ -65,8 +65,9 @@ class BuildRows {
     Arena arena() const { return Arena(vectors_at_ + vector_bytes()); }
     Mapping& mapping() { return mapping_; }
 
-    // Joins equal vectors, this process its share of them: of each, the first stays, with the largest error;
-    // the other heap rows follow from its `next_same`. `units` are those of the vectors as they are now.
+    // Joins equal vectors, this process its share of them: of each, the first stays, with the largest error,
+    // and so does every node of the graph; the other heap rows follow from the first one's `next_same`.
+    // `units` are those of the vectors as they are now.
     enum class Units { kAsLoaded, kInGraphSpace };
     void collapse_equal(const RowArrays& arrays, Units units, Window& window);
 

@@ -108,7 +108,8 @@ class IndexCheck {
     void check_pending_page(BlockNumber block, Page page);
     void check_pending_entry(BlockNumber block, const PendingPage& page, std::size_t i);
     void check_duplicates();
-    void check_place(const RowPlace& place, const HeapTid& tid, const float* embedded, float norm_squared);
+    void check_place(const RowPlace& place, const HeapTid& tid, const float* embedded,
+                     const PendingEntry& entry);
 
     // An index without a graph is free of nodes, but for what an interrupted build or drop left.
     bool is_dropping() const { return meta_.merging != 0 && meta_.trained == 0; }

@@ -146,34 +146,37 @@ void IndexCheck::check_heap_row(const HeapTid& tid, Datum value) {
     if (place == rows_.end() || place->key != tid.key())
         fail(kMetaBlock, psprintf("Row %s of the table is not in the index.", shown(tid)));
     for (; place != rows_.end() && place->key == tid.key(); ++place)
-        check_place(*place, tid, embedded, embedder.entry().norm_squared);
+        check_place(*place, tid, embedded, embedder.entry());
 }
 
 void IndexCheck::check_place(const RowPlace& place, const HeapTid& tid, const float* embedded,
-                             float norm_squared) {
+                             const PendingEntry& entry) {
     const BlockNumber block = place.in_graph() ? block_of(shape_, place.where) : place.where;
     const Page page = read(block, page_.data(), place.in_graph() ? PageKind::kNode : PageKind::kPending);
     std::copy_n(embedded, layout_.padded, z_.data());
     StoredVector stored;
     float error;
     BlockNumber apart;
+    bool known;  // by its fingerprint
     if (place.in_graph()) {
         const ConstNode node = node_in(shape_, page, slot_of(shape_, place.where));
         stored = node.vector();
         error = node.header().error;
         apart = node.header().own_block;
-        if (apart == kNoOwnBlock) to_graph_space(z_.data(), norm_squared);
+        known = node.header().fingerprint == kNoFingerprint || node.header().fingerprint == entry.fingerprint;
+        if (apart == kNoOwnBlock) to_graph_space(z_.data(), entry.norm_squared);
     } else {
         const PendingPage pending(layout_, page);
         stored = pending.vector(place.entry);
         error = pending.entry(place.entry).error;
         apart = pending.entry(place.entry).own_block;
+        known = pending.entry(place.entry).fingerprint == entry.fingerprint;
     }
     if (apart != kNoOwnBlock) {
         read_own_apart(block, apart);
         stored = {halves_.data(), stored.unit, OwnFormat::kF16};
     }
-    if (!within(space_, z_.data(), stored, error))
+    if (!known || !within(space_, z_.data(), stored, error))
         fail(block,
              psprintf("The vector of row %s of the table is not the one that is stored here.", shown(tid)));
 }

@@ -104,7 +104,9 @@ bool add_row(Relation index, Datum value, HeapTid tid, std::pmr::memory_resource
     if (!embedder.embed(value)) return false;
     EqualNode search(index, meta, embedder, memory);
     const PostingOwner node = search.find();
-    return node.id != kNoNode && add_tids(index, meta.shape, node, std::span(&tid, 1), search.error()) == 1;
+    if (node.id == kNoNode) return false;
+    return add_tids(index, meta.shape, node,
+                    {std::span(&tid, 1), search.error(), embedder.entry().fingerprint}) == 1;
 }
 
 }  // namespace

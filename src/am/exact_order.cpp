@@ -79,12 +79,15 @@ bool ExactOrder::next(VamanaScan& scan, HeapDistance& heap, FoundRow* row) {
             continue;
         }
         reached_ = row->bound;
-        if (row->known != Distance::kLowerBound) {
-            if (waiting_.empty()) return true;
-            wait(*row);
-        } else if (heap.measure(row->tid, &row->bound)) {
-            wait(*row);
+        if (row->known == Distance::kExact) {
+            row->bound = row->distance;
+        } else if (row->known == Distance::kLowerBound) {
+            if (!heap.measure(row->tid, &row->bound)) continue;
+            scan.learn(*row, row->bound);
+        } else if (waiting_.empty()) {
+            return true;
         }
+        wait(*row);
     }
 }
 

@@ -1,6 +1,6 @@
 // The last step of a scan: rows in the exact order of the operator's distance. A scan gives them by lower
-// bounds; where a row's place is uncertain, the distance is computed from the heap row, and the row waits
-// until no other can be nearer.
+// bounds; where a row's place is uncertain, the distance is computed from the heap row, once for all rows
+// with the same fingerprint, and the row waits until no other can be nearer.
 //
 // The executor could do this (xs_recheckorderby), but it would compute the distance of every row, and rows
 // that pass through its queue lose their ctid, so SELECT ... FOR UPDATE fails on them.

@@ -240,7 +240,7 @@ class Appender : private GraphWork {
                 rows_.for_each_tid(arrays_.rows, static_cast<std::uint32_t>(row), [&](HeapTid tid) {
                     if (live_.is_live(tid)) tids.push_back(tid);
                 });
-                join_node(index_, meta_.shape, entry.node, tids, entry.row.error);
+                join_node(index_, meta_.shape, entry.node, {tids, entry.row.error, entry.row.fingerprint});
             });
         }
     }
@@ -272,6 +272,7 @@ void load_nodes(Relation index, const Meta& meta, BuildTeam& team, BuildRows& ro
         const NodeHeader& h = node.header();
         BuildEntry entry{{}, id, node.live() ? 0u : 1u, 0};
         entry.row.error = h.error;
+        entry.row.fingerprint = h.fingerprint;
         if (shape.layout.own_place == OwnPlace::kInline && shape.layout.own_format == OwnFormat::kF16) {
             entry.row.unit = h.unit;
             return rows.add(entry, node.own());

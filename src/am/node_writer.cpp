@@ -179,6 +179,7 @@ NodeHeader NodeWriter::make_header(std::size_t row) {
     h.flags = kNodeUsed;
     h.error = entry.error;
     h.norm_squared = entry.norm_squared;
+    h.fingerprint = entry.fingerprint;
     h.batch = batch();
     h.version = version_of_batch(h.batch);
     h.posting = in_.arrays.postings[row];

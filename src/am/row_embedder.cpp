@@ -34,6 +34,7 @@ bool RowEmbedder::embed(Datum value) {
     const StoredVector stored{halves_, entry_.unit, OwnFormat::kF16};
     entry_.error = space_.storage_error(y_, stored);
     entry_.own_block = kNoOwnBlock;
+    entry_.fingerprint = fingerprint_of(x.data(), x.size());
     load_vector(stored, space_.padded, y_);
     entry_.norm_squared = static_cast<float>(squared_norm(y_, space_.padded));
     return true;

@@ -5,14 +5,13 @@
 
 namespace vecidx {
 
-// FNV-1a over 8-byte words, finished by a multiply (vectors are a multiple of 32 bytes long).
+// Vectors are a multiple of 32 bytes long.
 std::uint64_t hash_vector(const std::byte* bytes, std::size_t size, float unit) {
-    std::uint64_t hash = 0xcbf29ce484222325ULL ^ std::bit_cast<std::uint32_t>(unit);
+    std::uint64_t hash = kHashStart ^ std::bit_cast<std::uint32_t>(unit);
     for (std::size_t at = 0; at < size; at += 8) {
         std::uint64_t word;
         std::memcpy(&word, bytes + at, 8);
-        hash = (hash ^ word) * 0x9e3779b97f4a7c15ULL;
-        hash ^= hash >> 29;
+        hash = hash_step(hash, word);
     }
     return hash;
 }
@@ -23,6 +22,7 @@ void RowStore::reserve(std::size_t rows) {
     added_units_.reserve(rows);
     errors_.reserve(rows);
     norms_.reserve(rows);
+    fingerprints_.reserve(rows);
     tids_.reserve(rows);
     own_blocks_.reserve(rows);
 }
@@ -34,6 +34,7 @@ void RowStore::add(const PendingEntry& entry, const void* halves) {
     added_units_.push_back(entry.unit);
     errors_.push_back(entry.error);
     norms_.push_back(entry.norm_squared);
+    fingerprints_.push_back(entry.fingerprint);
     tids_.push_back(entry.tid);
     own_blocks_.push_back(entry.own_block);
 }
@@ -55,6 +56,7 @@ void RowStore::collapse_equal() {
             next_same_[i] = first_tid_[same];
             first_tid_[same] = i;
             errors_[same] = std::max(errors_[same], errors_[i]);
+            fingerprints_[same] = join_fingerprints(fingerprints_[same], fingerprints_[i]);
             if (own_blocks_[i] != kNoOwnBlock) spare_blocks_.push_back(own_blocks_[i]);
             continue;
         }
@@ -66,6 +68,7 @@ void RowStore::collapse_equal() {
             added_units_[kept] = added_units_[i];
             errors_[kept] = errors_[i];
             norms_[kept] = norms_[i];
+            fingerprints_[kept] = fingerprints_[i];
             own_blocks_[kept] = own_blocks_[i];
         }
         ++kept;
@@ -75,6 +78,7 @@ void RowStore::collapse_equal() {
     added_units_.resize(kept);
     errors_.resize(kept);
     norms_.resize(kept);
+    fingerprints_.resize(kept);
     own_blocks_.resize(kept);
 }
 

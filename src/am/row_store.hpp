@@ -23,6 +23,7 @@ class RowStore {
           added_units_(memory),
           errors_(memory),
           norms_(memory),
+          fingerprints_(memory),
           tids_(memory),
           own_blocks_(memory),
           spare_blocks_(memory),
@@ -45,12 +46,13 @@ class RowStore {
 
     // A row as it was added; not after collapse_equal or move_to_graph_space.
     PendingEntry entry(std::size_t row) const {
-        return {tids_[row], 0, units_[row], errors_[row], norms_[row], own_blocks_[row]};
+        return {tids_[row], 0, units_[row], errors_[row], norms_[row], own_blocks_[row], fingerprints_[row]};
     }
     std::pmr::memory_resource* resource() const { return data_.get_allocator().resource(); }
 
     float error(std::size_t row) const { return errors_[row]; }
     float norm_squared(std::size_t row) const { return norms_[row]; }
+    std::uint64_t fingerprint(std::size_t row) const { return fingerprints_[row]; }
     BlockNumber own_block(std::size_t row) const { return own_blocks_[row]; }
     // The unit of the vector as it was added, which is that of its copy kept apart.
     float added_unit(std::size_t row) const { return added_units_[row]; }
@@ -74,6 +76,7 @@ class RowStore {
     std::size_t padded_;
     std::pmr::vector<std::byte> data_;
     std::pmr::vector<float> units_, added_units_, errors_, norms_;
+    std::pmr::vector<std::uint64_t> fingerprints_;
     std::pmr::vector<HeapTid> tids_;
     std::pmr::vector<BlockNumber> own_blocks_, spare_blocks_;
     std::pmr::vector<std::uint32_t> next_same_;  // by heap row

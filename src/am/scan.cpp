@@ -17,10 +17,6 @@ constexpr std::size_t kSweepShare = 8;  // a list of more than 1/8 of all nodes 
 constexpr std::size_t kNoBudget = std::numeric_limits<std::size_t>::max() / 2;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-bool farther(const Result& a, const Result& b) {
-    return b < a;
-}
-
 void poll() {
     CHECK_FOR_INTERRUPTS();
 }
@@ -46,13 +42,15 @@ VamanaScan::VamanaScan(Relation index, MemoryContext context)
       query_(shape_, &memory_),
       beam_(&memory_),
       heap_(&memory_),
-      seen_(&memory_, 64) {}
+      seen_(&memory_, 64),
+      known_(&memory_) {}
 
 void VamanaScan::restart(const VectorView* query, Relation heap, Snapshot snapshot) {
     heap_relation_ = heap;
     snapshot_ = snapshot;
     heap_.clear();
     seen_.clear();
+    known_.clear();
     stage_ = Stage::kSearch;
     visited_ = 0;
     complete_ = false;
@@ -79,6 +77,7 @@ bool VamanaScan::next(FoundRow* row) {
     for (;;) {
         Result result;
         while (pop(&result)) {
+            if (postpone(result)) continue;
             if (result.posting != kNoPosting) {
                 read_chain(result);
                 continue;
@@ -99,7 +98,33 @@ bool VamanaScan::next(FoundRow* row) {
 FoundRow VamanaScan::found(const Result& result) const {
     if (no_query_ || stage_ == Stage::kNulls) return {result.tid, Distance::kNull, kInfinity};
     if (undefined() || stage_ == Stage::kZeroVectors) return {result.tid, Distance::kNaN, kInfinity};
-    return {result.tid, is_certain(result) ? Distance::kPlace : Distance::kLowerBound, result.bounds.lower};
+    FoundRow row{result.tid, Distance::kLowerBound, result.bounds.lower, result.fingerprint, 0};
+    if (const double* distance = known_.find(result.fingerprint)) {
+        row.known = Distance::kExact;
+        row.distance = *distance;
+    } else if (is_certain(result)) {
+        row.known = Distance::kPlace;
+    }
+    return row;
+}
+
+// The distance itself where it is known.
+Bounds VamanaScan::narrowed(Bounds bounds, std::uint64_t fingerprint) const {
+    const double* distance = known_.find(fingerprint);
+    if (distance == nullptr) return bounds;
+    const double place = std::max(bounds.lower, *distance);
+    return {place, place};
+}
+
+// Where the distance has become known since the result was found, puts it where it belongs. Not in a sweep:
+// what the next one brings may come before.
+bool VamanaScan::postpone(const Result& result) {
+    if (stage_ >= Stage::kSweep) return false;
+    Result narrow = result;
+    narrow.bounds = narrowed(result.bounds, result.fingerprint);
+    if (!(narrow.bounds.lower > result.bounds.lower)) return false;
+    put_back(narrow);
+    return true;
 }
 
 // After a round's last row nothing is known of the next one.
@@ -162,7 +187,7 @@ bool VamanaScan::sweep_on() {
 
 void VamanaScan::start_sweep(Stage stage, double from) {
     stage_ = stage;
-    sweep_from_ = {{from, from}, kNoPosting, 0, 0, {}};
+    sweep_from_ = {{from, from}, kNoPosting, 0, 0, {}, kNoFingerprint};
 }
 
 // Rows that the index does not hold: those whose distance is NaN, then those where it is NULL.
@@ -172,7 +197,8 @@ bool VamanaScan::refill_unindexed() {
         std::pmr::vector<HeapTid> rows(&memory_);
         const Unindexed kind = stage_ == Stage::kZeroVectors ? Unindexed::kZeroVector : Unindexed::kNull;
         find_unindexed({heap_relation_, index_, snapshot_, kind, unindexed_after_, window_}, rows);
-        for (const HeapTid tid : rows) heap_.push_back({{kInfinity, kInfinity}, kNoPosting, 0, 0, tid});
+        for (const HeapTid tid : rows)
+            heap_.push_back({{kInfinity, kInfinity}, kNoPosting, 0, 0, tid, kNoFingerprint});
         std::make_heap(heap_.begin(), heap_.end(), farther);
         budget_ = heap_.size();
         if (!rows.empty()) {
@@ -237,7 +263,7 @@ Meta VamanaScan::collect_pending() {
                     const float l2 = l2_squared(kernels(), query_.embedded, own, shape_.layout.padded);
                     bounds = bounds_of(own, l2, e.error, e.norm_squared, query_.embedded);
                 }
-                push({bounds, kNoPosting, 0, 0, e.tid});
+                push({narrowed(bounds, e.fingerprint), kNoPosting, 0, 0, e.tid, e.fingerprint});
             }
         },
         poll);
@@ -248,8 +274,10 @@ Meta VamanaScan::collect_pending() {
 
 void VamanaScan::push_node(NodeId id, const ConstNode& node, Bounds bounds) {
     const NodeHeader& h = node.header();
-    for (std::size_t i = 0; i < h.tid_count; ++i) push({bounds, kNoPosting, id, h.version, h.tids[i]});
-    if (h.posting != kNoPosting) push({bounds, h.posting, id, h.version, {}});
+    bounds = narrowed(bounds, h.fingerprint);
+    for (std::size_t i = 0; i < h.tid_count; ++i)
+        push({bounds, kNoPosting, id, h.version, h.tids[i], h.fingerprint});
+    if (h.posting != kNoPosting) push({bounds, h.posting, id, h.version, kAfterRows, h.fingerprint});
 }
 
 // In a search everything is kept; in a sweep the nearest `window_` that follow sweep_from_.
@@ -267,6 +295,12 @@ bool VamanaScan::pop(Result* result) {
     return true;
 }
 
+void VamanaScan::put_back(const Result& result) {
+    heap_.push_back(result);
+    std::push_heap(heap_.begin(), heap_.end(), farther);
+    ++budget_;
+}
+
 // Replaces a node's chain by the rows of its first record, and the rest of the chain. Where a vacuum took the
 // record away, the chain is read from its start again: rows that were returned are not returned again.
 void VamanaScan::read_chain(const Result& chain) {
@@ -276,101 +310,15 @@ void VamanaScan::read_chain(const Result& chain) {
         record = PostingRecord{};
         record.next = reread_chain(index_, index_cache(index_, read_meta(index_)), chain.posting, owner);
     }
-    const auto add = [this](const Result& result) {
-        heap_.push_back(result);
-        std::push_heap(heap_.begin(), heap_.end(), farther);
-        ++budget_;
-    };
-    for (std::size_t i = 0; i < record.count; ++i)
-        add({chain.bounds, kNoPosting, chain.owner, chain.version, record.tids[i]});
-    if (record.next != kNoPosting) add({chain.bounds, record.next, chain.owner, chain.version, {}});
-}
-
-// Looks at every row. Keeps, as the next results, the nearest that follow sweep_from_ and were not returned.
-// False when there are none.
-bool VamanaScan::sweep() {
-    const Meta meta = collect_pending();
-    if (meta.trained > 0) sweep_nodes(meta.batch);
-    whole_ = heap_.size() < window_;
-    if (heap_.empty()) return false;
-    sweep_from_ = *std::max_element(heap_.begin(), heap_.end());
-    budget_ = heap_.size();
-    std::make_heap(heap_.begin(), heap_.end(), farther);
-    return true;
-}
-
-// Nodes of later batches than `last` are of rows that were met as pending ones, and perhaps of another
-// geometry.
-void VamanaScan::sweep_nodes(std::uint32_t last) {
-    const BlockNumber blocks = RelationGetNumberOfBlocks(index_);
-    std::pmr::vector<Result> chains(&memory_);
-    for (BlockNumber block = kMetaBlock + 1; block < blocks; ++block) {
-        CHECK_FOR_INTERRUPTS();
-        const Buffer buffer = ReadBuffer(index_, block);
-        LockBuffer(buffer, BUFFER_LOCK_SHARE);
-        const Page page = BufferGetPage(buffer);
-        if (!PageIsNew(page)) {
-            check_page(index_, block, page);
-            if (page_kind(page) == PageKind::kNode) sweep_page(page, block, last, chains);
-        }
-        UnlockReleaseBuffer(buffer);
-        for (const Result& chain : chains) sweep_chain(chain);
-        chains.clear();
+    Result result = chain;
+    result.posting = kNoPosting;
+    for (std::size_t i = 0; i < record.count; ++i) {
+        result.tid = record.tids[i];
+        put_back(result);
     }
-}
-
-void VamanaScan::sweep_chain(const Result& chain) {
-    const PostingOwner owner{chain.owner, chain.version};
-    for (std::uint32_t at = chain.posting; at != kNoPosting;) {
-        PostingRecord record;
-        if (!read_posting(index_, at, owner, &record)) {
-            at = reread_chain(index_, index_cache(index_, read_meta(index_)), at, owner);
-            continue;
-        }
-        for (std::size_t i = 0; i < record.count; ++i)
-            keep_window({chain.bounds, kNoPosting, chain.owner, chain.version, record.tids[i]});
-        at = record.next;
-    }
-}
-
-void VamanaScan::sweep_page(Page page, BlockNumber block, std::uint32_t last,
-                            std::pmr::vector<Result>& chains) {
-    for (std::size_t slot = 0; slot < shape_.nodes_per_page; ++slot) {
-        const ConstNode node = node_in(shape_, page, slot);
-        if (!node.live() || node.header().batch > last) continue;
-        check_node(index_, block, node);
-        ++visited_;
-        const NodeHeader& h = node.header();
-        Bounds bounds{0, 0};
-        if (!no_query_) {
-            const bool apart = shape_.layout.own_place == OwnPlace::kApart;
-            StoredVector own = node.vector();
-            const float* relative_to = query_.graph.vector;
-            if (apart) {
-                read_apart(index_, shape_.layout, h.own_block, query_.apart);
-                own = {query_.apart, h.unit, OwnFormat::kF16};
-                relative_to = query_.embedded;
-            }
-            const float l2 = l2_squared(kernels(), relative_to, own, shape_.layout.padded);
-            bounds = bounds_of(own, l2, h.error, h.norm_squared, relative_to);
-        }
-        for (std::size_t i = 0; i < h.tid_count; ++i) keep_window({bounds, kNoPosting, 0, 0, h.tids[i]});
-        if (h.posting != kNoPosting)
-            chains.push_back({bounds, h.posting, node_id(shape_, block, slot), h.version, {}});
-    }
-}
-
-// A max-heap of the nearest `window_` results.
-void VamanaScan::keep_window(const Result& result) {
-    if (!(sweep_from_ < result) || seen_.contains(result.tid.key())) return;
-    if (heap_.size() == window_) {
-        if (!(result < heap_.front())) return;
-        std::pop_heap(heap_.begin(), heap_.end());
-        heap_.back() = result;
-    } else {
-        heap_.push_back(result);
-    }
-    std::push_heap(heap_.begin(), heap_.end());
+    result.posting = record.next;
+    result.tid = kAfterRows;
+    if (record.next != kNoPosting) put_back(result);
 }
 
 }  // namespace vecidx

@@ -7,6 +7,7 @@
 // reused by rows that its snapshot does not see: that is why it must have an MVCC snapshot.
 #pragma once
 
+#include "am/known_distances.hpp"
 #include "am/options.hpp"
 #include "am/query.hpp"
 #include "vecidx/visited.hpp"
@@ -15,28 +16,38 @@ namespace vecidx {
 
 // A row found, or the rest of a node's rows (posting != kNoPosting), to be read when its turn comes.
 struct Result {
-    Bounds bounds;  // of the operator's distance
+    Bounds bounds;  // of the operator's distance; where that is known, both are the distance
     std::uint32_t posting;
     NodeId owner;
     std::uint16_t version;
-    HeapTid tid;
+    HeapTid tid;  // of a rest: kAfterRows
+    std::uint64_t fingerprint;
 
-    // Nearest first; ties by row, so that a sweep can go on where it stopped.
+    // Nearest first; ties by row, so that a sweep can go on where it stopped, and the rest of a node's rows
+    // is read after those that are as near.
     friend bool operator<(const Result& a, const Result& b) {
         if (a.bounds.lower != b.bounds.lower) return a.bounds.lower < b.bounds.lower;
         return a.tid.key() < b.tid.key();
     }
 };
+inline bool farther(const Result& a, const Result& b) {
+    return b < a;
+}
+
+inline constexpr HeapTid kAfterRows{0xffff, 0xffff, 0xffff};
 
 // What an index scan knows of a row's distance. kPlace: a lower bound, and that the row's place in the order
-// is certain, because its bounds overlap no other row's. kNaN and kNull come after all others.
-enum class Distance { kLowerBound, kPlace, kNaN, kNull };
+// is certain, because its bounds overlap no other row's. kExact: the distance too, because a row with the
+// same vector was measured. kNaN and kNull come after all others.
+enum class Distance { kLowerBound, kPlace, kExact, kNaN, kNull };
 
 // A row as a scan returns it.
 struct FoundRow {
     HeapTid tid;
     Distance known;
     double bound;  // infinite for kNaN and kNull
+    std::uint64_t fingerprint = kNoFingerprint;
+    double distance = 0;  // for kExact
 };
 
 class VamanaScan {
@@ -50,6 +61,9 @@ class VamanaScan {
     // The next row. False when every row was returned.
     bool next(FoundRow* row);
 
+    // Tells the scan the exact distance of a row that it returned.
+    void learn(const FoundRow& row, double distance) { known_.add(row.fingerprint, distance); }
+
   private:
     // The rounds, in their order. kLate: all indexed rows that were not returned, those dropped as late among
     // them.
@@ -57,6 +71,9 @@ class VamanaScan {
 
     bool undefined() const { return no_query_ || query_.query.undefined; }
     FoundRow found(const Result& result) const;
+    Bounds narrowed(Bounds bounds, std::uint64_t fingerprint) const;
+    bool postpone(const Result& result);
+    void put_back(const Result& result);
     bool is_certain(const Result& result) const;
     bool refill();
     bool refill_indexed();
@@ -91,6 +108,7 @@ class VamanaScan {
     Beam beam_;
     std::pmr::vector<Result> heap_;  // results not returned yet: a heap, nearest on top
     IdSet<std::uint64_t> seen_;      // heap rows that were returned
+    KnownDistances known_;
     Stage stage_ = Stage::kSearch;
     bool no_query_ = false;
     std::pmr::vector<float> raw_{&memory_};  // the query as it was given

@@ -117,8 +117,9 @@ struct PendingEntry {
     float error;
     float norm_squared;       // of the stored vector
     std::uint32_t own_block;  // or kNoOwnBlock
+    std::uint64_t fingerprint;
 };
-static_assert(sizeof(PendingEntry) == 24);
+static_assert(sizeof(PendingEntry) == 32);
 
 inline std::size_t pending_entry_bytes(const NodeLayout& l) {
     return sizeof(PendingEntry) +

@@ -42,17 +42,20 @@ struct Added {
 };
 
 // Adds what fits into the header and the chain's first record.
-Added add_in_place(Relation index, const IndexShape& shape, PostingOwner owner, std::span<const HeapTid> tids,
-                   float error) {
+Added add_in_place(Relation index, const IndexShape& shape, PostingOwner owner, const JoiningRows& rows) {
+    const std::span<const HeapTid> tids = rows.tids;
     const Buffer buffer = lock_live(index, shape, owner);
     if (!BufferIsValid(buffer)) return {true, 0};
     const NodeHeader before = node_in(shape, BufferGetPage(buffer), slot_of(shape, owner.id)).header();
-    const bool header_changes = before.tid_count < kInlineTids || error > before.error;
+    const std::uint64_t fingerprint = join_fingerprints(before.fingerprint, rows.fingerprint);
+    const bool header_changes =
+        before.tid_count < kInlineTids || rows.error > before.error || fingerprint != before.fingerprint;
     std::size_t count = 0;
     PageChange change(index);
     if (header_changes) {
         NodeHeader& h = node_in(shape, change.adopt(buffer), slot_of(shape, owner.id)).header();
-        h.error = std::max(h.error, error);
+        h.error = std::max(h.error, rows.error);
+        h.fingerprint = fingerprint;
         while (count < tids.size() && h.tid_count < kInlineTids) h.tids[h.tid_count++] = tids[count++];
     }
     if (count < tids.size() && before.posting != kNoPosting) {
@@ -136,29 +139,28 @@ void revive(Relation index, const IndexShape& shape, NodeId id) {
 
 }  // namespace
 
-std::size_t add_tids(Relation index, const IndexShape& shape, PostingOwner node,
-                     std::span<const HeapTid> tids, float error) {
+std::size_t add_tids(Relation index, const IndexShape& shape, PostingOwner node, const JoiningRows& rows) {
     std::size_t count = 0;
-    while (count < tids.size()) {
+    while (count < rows.tids.size()) {
         CHECK_FOR_INTERRUPTS();
-        Added added = add_in_place(index, shape, node, tids.subspan(count), error);
-        if (!added.gone && added.count == 0) added = add_record(index, shape, node, tids.subspan(count));
+        const std::span<const HeapTid> rest = rows.tids.subspan(count);
+        Added added = add_in_place(index, shape, node, {rest, rows.error, rows.fingerprint});
+        if (!added.gone && added.count == 0) added = add_record(index, shape, node, rest);
         if (added.gone) break;
         count += added.count;
     }
     return count;
 }
 
-void join_node(Relation index, const IndexShape& shape, NodeId id, std::span<const HeapTid> tids,
-               float error) {
-    if (tids.empty()) return;
+void join_node(Relation index, const IndexShape& shape, NodeId id, const JoiningRows& rows) {
+    if (rows.tids.empty()) return;
     const BlockNumber block = block_of(shape, id);
     const NodeHeader header = with_read(index, block, [&](Page page) {
         check_kind(index, block, page, PageKind::kNode);
         return node_in(shape, page, slot_of(shape, id)).header();
     });
     if ((header.flags & kNodeTombstone) != 0) revive(index, shape, id);
-    if (add_tids(index, shape, PostingOwner{id, header.version}, tids, error) < tids.size())
+    if (add_tids(index, shape, PostingOwner{id, header.version}, rows) < rows.tids.size())
         report_corruption(index, block, "A node vanished while rows were added to it.");
 }
 

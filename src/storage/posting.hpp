@@ -36,15 +36,20 @@ inline bool is_of(const PostingRecord& r, PostingOwner owner) {
     return r.count != kPostingFree && r.owner == owner.id && r.version == owner.version;
 }
 
-// Adds heap rows, none of which it has, to a node. `error` widens the node's error bound. Returns how many it
-// added: fewer than all when the node is or becomes a tombstone or free.
-std::size_t add_tids(Relation index, const IndexShape& shape, PostingOwner node,
-                     std::span<const HeapTid> tids, float error);
+// Heap rows to be added to a node. What goes with them is the node's before it leads to one of them.
+struct JoiningRows {
+    std::span<const HeapTid> tids;
+    float error;  // widens the node's error bound
+    std::uint64_t fingerprint;
+};
+
+// Adds heap rows, none of which it has, to a node. Returns how many it added: fewer than all when the node is
+// or becomes a tombstone or free.
+std::size_t add_tids(Relation index, const IndexShape& shape, PostingOwner node, const JoiningRows& rows);
 
 // The same for a merge that has met the node alive since it took the graph lock, and holds the row lock now:
 // where a sweep has made a tombstone of it meanwhile, it comes back to life.
-void join_node(Relation index, const IndexShape& shape, NodeId id, std::span<const HeapTid> tids,
-               float error);
+void join_node(Relation index, const IndexShape& shape, NodeId id, const JoiningRows& rows);
 
 // One record of a node's posting chain, copied out; call it with nothing locked, or interrupts wait. False
 // when it is no longer of that node.

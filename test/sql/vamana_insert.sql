@@ -166,7 +166,7 @@ SELECT * FROM found_short();
 \set VERBOSITY default
 SELECT vamana_check('items_l2', true);
 -- Pages are full, whether their rows came one by one or by the hundred.
-SELECT pending_rows > 4000 AS with_dead_ones, pending_pages - ceil(pending_rows / 145.0) AS too_many FROM vamana_stats('items_l2');
+SELECT pending_rows > 4000 AS with_dead_ones, pending_pages - ceil(pending_rows / 127.0) AS too_many FROM vamana_stats('items_l2');
 DROP TABLE items;
 
 -- ON CONFLICT: rows that were there, rows that the statement itself has inserted, and rows that are updated.

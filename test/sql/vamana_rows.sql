@@ -64,6 +64,91 @@ CREATE INDEX ON equal USING vamana (v vector_cosine_ops);
 SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM equal ORDER BY v <=> '[3,2,1]') AS s;
 DROP TABLE equal;
 
+-- Of 3,000 equal vectors one is measured, and no more are read than are asked for. Around them rows that differ
+-- by less than they are rounded by.
+CREATE TABLE twins (id int, tag int, v vector(8)) WITH (autovacuum_enabled = off);
+CREATE FUNCTION beside(step float8) RETURNS vector LANGUAGE sql IMMUTABLE
+	AS $$ SELECT point(7, 8) + array_fill(step::real, ARRAY[8])::vector $$;
+-- Blocks that the ten nearest rows take.
+CREATE FUNCTION blocks(step float8) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE plan json;
+BEGIN
+	EXECUTE format('EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT id FROM twins ORDER BY v <-> %L LIMIT 10', beside(step)) INTO plan;
+	plan := plan->0->'Plan';
+	RETURN (plan->>'Shared Hit Blocks')::int + (plan->>'Shared Read Blocks')::int;
+END $$;
+-- The first rows by the index: how many different ones, and whether their distances are those that a sort gives.
+CREATE FUNCTION like_sorted(step float8, most int, OUT different bigint, OUT sorted bool) LANGUAGE plpgsql AS $$
+DECLARE
+	statement text := 'SELECT array_agg(id), array_agg(distance) FROM
+		(SELECT id, v <-> $1 AS distance FROM twins ORDER BY v <-> $1 LIMIT $2) s';
+	ids int[];
+	by_index float8[];
+	by_sort float8[];
+BEGIN
+	PERFORM set_config('enable_indexscan', 'off', true), set_config('enable_seqscan', 'on', true);
+	EXECUTE statement INTO ids, by_sort USING beside(step), most;
+	PERFORM set_config('enable_indexscan', 'on', true), set_config('enable_seqscan', 'off', true);
+	EXECUTE statement INTO ids, by_index USING beside(step), most;
+	sorted := by_index = by_sort;
+	SELECT count(DISTINCT id) INTO different FROM unnest(ids) AS id;
+END $$;
+INSERT INTO twins SELECT i, i, point(i, 8) FROM generate_series(1, 2000) AS i;
+INSERT INTO twins SELECT i, i, point(7, 8) FROM generate_series(10001, 13000) AS i;
+INSERT INTO twins SELECT i, i, beside(0.004 + i % 100 * 0.000005) FROM generate_series(20001, 20200) AS i;
+CREATE INDEX twins_tag ON twins (tag);
+CREATE INDEX twins_l2 ON twins USING vamana (v vector_l2_ops) WITH (pending_limit = 1000000);
+SET vamana.search_list_size = 400;
+SELECT vamana_check('twins_l2', true);
+SELECT blocks(0.01) < 1000 AS few, blocks(-0.01) < 1000 AS few, blocks(0) < 1000 AS few;
+SELECT * FROM like_sorted(0.01, 3150);
+SELECT * FROM like_sorted(-0.01, 3150);
+SELECT * FROM like_sorted(0.002, 3150);
+SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM twins ORDER BY v <-> beside(-0.01)) AS s;
+-- more of them, pending, merged, by updates, after a vacuum
+INSERT INTO twins SELECT i, i, point(7, 8) FROM generate_series(13001, 13600) AS i;
+SELECT blocks(-0.01) < 1000 AS few;
+SELECT * FROM like_sorted(-0.01, 3750);
+SELECT vamana_merge('twins_l2');
+SELECT vamana_check('twins_l2', true);
+SELECT blocks(-0.01) < 1000 AS few;
+SELECT * FROM like_sorted(-0.01, 3750);
+UPDATE twins SET tag = tag + 1 WHERE id > 10000 AND id % 2 = 0;
+VACUUM twins;
+SELECT vamana_check('twins_l2', true);
+SELECT blocks(-0.01) < 1000 AS few;
+SELECT * FROM like_sorted(-0.01, 3750);
+-- sweeps in small windows
+SET work_mem = '64kB';
+SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM twins ORDER BY v <-> beside(-0.01)) AS s;
+RESET work_mem;
+-- Rows that are equal only after rounding share the node: each is measured.
+INSERT INTO twins SELECT i, i, beside(i % 100 * 0.000003) FROM generate_series(20201, 20400) AS i;
+SELECT * FROM like_sorted(-0.01, 3950);
+SELECT vamana_merge('twins_l2');
+SELECT vamana_check('twins_l2', true);
+SELECT * FROM like_sorted(-0.01, 3950);
+SELECT * FROM like_sorted(0.0001, 3950);
+REINDEX INDEX twins_l2;
+SELECT vamana_check('twins_l2', true);
+SELECT * FROM like_sorted(-0.01, 3950);
+SELECT * FROM like_sorted(0.0001, 3950);
+RESET vamana.search_list_size;
+DROP TABLE twins;
+DROP FUNCTION beside, blocks, like_sorted;
+
+-- Vectors that differ by about their roundings: nodes that are equal only relative to the mean stay two when a
+-- large merge adds to them.
+CREATE TABLE alike (id int, v vector(8)) WITH (autovacuum_enabled = off);
+INSERT INTO alike SELECT i, point(i % 20, 8) + array_fill((i % 50 * 0.00001)::real, ARRAY[8])::vector FROM generate_series(1, 3000) AS i;
+INSERT INTO alike SELECT i, point(i, 8) FROM generate_series(3001, 5000) AS i;
+CREATE INDEX alike_l2 ON alike USING vamana (v vector_l2_ops) WITH (pending_limit = 1000000);
+INSERT INTO alike SELECT id + 5000 * i, v FROM generate_series(1, 2) AS i, alike WHERE id <= 1000;
+SELECT vamana_merge('alike_l2');
+SELECT vamana_check('alike_l2', true);
+SELECT count(*) FROM (SELECT id FROM alike ORDER BY v <-> point(7, 8)) AS s;
+DROP TABLE alike;
+
 -- From nothing, one by one, to a graph; and back.
 CREATE TABLE grown (id int, v vector(6));
 CREATE INDEX grown_l2 ON grown USING vamana (v vector_l2_ops);

@@ -99,6 +99,14 @@ CREATE INDEX wide_tids_e ON wide_tids USING vamana (e vector_ip_ops);
 UPDATE wide_tids SET tag = tag + 1;
 SELECT own_vector, nodes, rows + pending_rows AS rows, pending_rows < 30 AS few_pending FROM vamana_stats('wide_tids_e');
 SELECT vamana_check('wide_tids_e', true);
+-- equal vectors of two merges share a node
+INSERT INTO wide_tids SELECT i, i, wide(i, 1300) FROM generate_series(401, 420) i;
+SELECT vamana_merge('wide_tids_e') > 0 AS merged;
+SELECT nodes FROM vamana_stats('wide_tids_e');
+INSERT INTO wide_tids SELECT i, i, wide(i, 1300) FROM generate_series(401, 420) i;
+SELECT vamana_merge('wide_tids_e');
+SELECT nodes, rows FROM vamana_stats('wide_tids_e');
+SELECT vamana_check('wide_tids_e', true);
 TRUNCATE wide_tids;
 DROP INDEX wide_tids_e;
 ALTER TABLE wide_tids ALTER e TYPE vector(3000);
