@@ -64,9 +64,9 @@ std::size_t pending_limit(Relation index, const NodeLayout& layout) {
 // Rows that come at a great rate, as by COPY, had better be merged together: waits while they do, and while
 // the pending area is smaller than the graph.
 void let_grow(Relation index) {
-    constexpr long kLook = 50;                 // ms
-    constexpr std::size_t kLeastGrowth = 500;  // rows in that time: about what a merge does in it
-    constexpr int kMostLooks = 200;
+    constexpr long kLook = 20;                 // ms
+    constexpr std::size_t kLeastGrowth = 200;  // rows in that time: about what a merge does in it
+    constexpr int kMostLooks = 500;
     const Meta first = read_meta(index);
     const std::size_t per_page = pending_entries_per_page(first.shape.layout);
     std::size_t before = first.pending_pages * per_page;
