@@ -167,12 +167,13 @@ int plan_build_workers(Relation heap, Relation index, const IndexInfo* info) {
     return blocks_in_all(heap) < static_cast<BlockNumber>(min_parallel_table_scan_size) ? 0 : most;
 }
 
-int plan_merge_workers(Relation index, std::size_t rows, std::size_t bytes) {
-    constexpr std::size_t kRows = 20000;  // of a process: fewer are linked before it has started
+int plan_merge_workers(Relation index, std::size_t vectors, std::size_t memory) {
+    constexpr std::size_t kShare = std::size_t{4} << 20;  // of a process: less is done before it has started
     if (!IsNormalProcessingMode() || IsInParallelMode() || RelationUsesLocalBuffers(index) ||
         !ActiveSnapshotSet())
         return 0;
-    const auto fit = static_cast<int>(std::min(rows / kRows, memory_in_all() * kLeastPart / (bytes + 1)));
+    const auto fit =
+        static_cast<int>(std::min(vectors / kShare, memory_in_all() * kLeastPart / (memory + 1)));
     return std::clamp(fit - 1, 0, max_parallel_maintenance_workers);
 }
 

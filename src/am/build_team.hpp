@@ -107,9 +107,9 @@ BlockNumber blocks_in_all(Relation heap);
 // Workers that a build of this index may ask for.
 int plan_build_workers(Relation heap, Relation index, const IndexInfo* info);
 
-// Workers that a merge may ask for which is a build of `rows` rows in `bytes` of memory, where it has them
-// all.
-int plan_merge_workers(Relation index, std::size_t rows, std::size_t bytes);
+// Workers that a merge may ask for which is a build of vectors of so many bytes, the nodes' included, and
+// would like so much memory.
+int plan_merge_workers(Relation index, std::size_t vectors, std::size_t memory);
 
 // With less than this part of what a build would like, a process does more harm to itself than good.
 inline constexpr std::size_t kLeastPart = 8;

@@ -86,7 +86,8 @@ std::size_t run_bulk_merge(const BulkMerge& merge) {
     const Meta meta = read_meta(merge.index);
     const std::size_t rows =
         meta.node_count + meta.pending_pages * pending_entries_per_page(meta.shape.layout);
-    const int workers = plan_merge_workers(merge.index, rows, build_bytes(meta.shape, rows));
+    const std::size_t vectors = rows * stored_bytes(OwnFormat::kF16, meta.shape.layout.padded);
+    const int workers = plan_merge_workers(merge.index, vectors, build_bytes(meta.shape, rows));
     run_team({nullptr, workers, false}, {fill_shared, lead, &plan});
     return plan.rows;
 }
