@@ -19,8 +19,8 @@ namespace {
 constexpr std::size_t kLeastBatch = 256;
 
 // Rows are appended rather than searched for when they are at least so many, and one for so many nodes.
-constexpr std::size_t kLeastLarge = 1000;
-constexpr std::size_t kLargeShare = 8;
+constexpr std::size_t kLeastLarge = 500;
+constexpr std::size_t kLargeShare = 24;
 
 // Where rows too few for a first graph are spread over many pages, which vacuums empty and nobody takes away,
 // writes them together.

@@ -39,6 +39,27 @@ void set_used(Page page, std::size_t bytes) {
         static_cast<LocationIndex>(MAXALIGN(SizeOfPageHeaderData) + std::min(bytes, kPageBytes));
 }
 
+namespace {
+
+// As allocate_page, but InvalidBuffer where the free space map has no page.
+Buffer find_free_page(Relation index) {
+    for (BlockNumber block; (block = GetFreeIndexPage(index)) != InvalidBlockNumber;) {
+        const Buffer buffer = ReadBuffer(index, block);
+        // Somebody may have taken it since the map was read.
+        if (ConditionalLockBuffer(buffer)) {
+            const Page page = BufferGetPage(buffer);
+            if (PageIsNew(page) || (PageGetSpecialSize(page) == MAXALIGN(sizeof(PageTail)) &&
+                                    page_tail(page).page_id == kPageId && page_kind(page) == PageKind::kFree))
+                return buffer;
+            LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+        }
+        ReleaseBuffer(buffer);
+    }
+    return InvalidBuffer;
+}
+
+}  // namespace
+
 PageChange::PageChange(Relation index) : index_(index), state_(GenericXLogStart(index)) {}
 
 Page PageChange::edit(BlockNumber block, PageKind kind) {
@@ -51,19 +72,17 @@ Page PageChange::edit(BlockNumber block, PageKind kind) {
 Page PageChange::open(BlockNumber block, PageKind kind) {
     const Buffer buffer = ReadBuffer(index_, block);
     LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-    if (PageIsNew(BufferGetPage(buffer))) {
-        const Page page = make_anew(buffer);
-        init_page(page, kind);
-        return page;
-    }
+    if (PageIsNew(BufferGetPage(buffer))) return make_anew(buffer, kind);
     check_kind(index_, block, BufferGetPage(buffer), kind);
     return adopt(buffer);
 }
 
 // All of the page is logged.
-Page PageChange::make_anew(Buffer buffer) {
+Page PageChange::make_anew(Buffer buffer, PageKind kind) {
     buffers_[count_++] = buffer;
-    return GenericXLogRegisterBuffer(state_, buffer, GENERIC_XLOG_FULL_IMAGE);
+    const Page page = GenericXLogRegisterBuffer(state_, buffer, GENERIC_XLOG_FULL_IMAGE);
+    init_page(page, kind);
+    return page;
 }
 
 Page PageChange::adopt(Buffer buffer) {
@@ -74,9 +93,14 @@ Page PageChange::adopt(Buffer buffer) {
 Page PageChange::create(PageKind kind, BlockNumber* block) {
     const Buffer buffer = allocate_page(index_);
     *block = BufferGetBlockNumber(buffer);
-    const Page page = make_anew(buffer);
-    init_page(page, kind);
-    return page;
+    return make_anew(buffer, kind);
+}
+
+Page PageChange::create_from_free(PageKind kind, BlockNumber* block) {
+    const Buffer buffer = find_free_page(index_);
+    if (!BufferIsValid(buffer)) return nullptr;
+    *block = BufferGetBlockNumber(buffer);
+    return make_anew(buffer, kind);
 }
 
 void PageChange::commit() {
@@ -95,18 +119,8 @@ void PageChange::release() {
 }
 
 Buffer allocate_page(Relation index) {
-    for (BlockNumber block; (block = GetFreeIndexPage(index)) != InvalidBlockNumber;) {
-        const Buffer buffer = ReadBuffer(index, block);
-        // Somebody may have taken it since the map was read.
-        if (ConditionalLockBuffer(buffer)) {
-            const Page page = BufferGetPage(buffer);
-            if (PageIsNew(page) || (PageGetSpecialSize(page) == MAXALIGN(sizeof(PageTail)) &&
-                                    page_tail(page).page_id == kPageId && page_kind(page) == PageKind::kFree))
-                return buffer;
-            LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
-        }
-        ReleaseBuffer(buffer);
-    }
+    const Buffer free = find_free_page(index);
+    if (BufferIsValid(free)) return free;
     const bool shared = !RELATION_IS_LOCAL(index);
     if (shared) LockRelationForExtension(index, ExclusiveLock);
     const Buffer buffer = ReadBuffer(index, P_NEW);

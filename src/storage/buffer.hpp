@@ -75,6 +75,9 @@ class PageChange {
     // A new empty page.
     Page create(PageKind kind, BlockNumber* block);
 
+    // The same where the free space map has one; else nullptr.
+    Page create_from_free(PageKind kind, BlockNumber* block);
+
     // Writes everything, releases everything.
     void commit();
 
@@ -82,7 +85,7 @@ class PageChange {
     void cancel();
 
   private:
-    Page make_anew(Buffer buffer);
+    Page make_anew(Buffer buffer, PageKind kind);
     void release();
 
     Relation index_;

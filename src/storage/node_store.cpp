@@ -101,6 +101,25 @@ std::size_t take_listed(Relation index, std::size_t count, NodeId* ids) {
     return taken;
 }
 
+// Makes a page of nodes of a free page, and takes its slots, at most `count`; returns how many. Until a node
+// is written, nothing of it is in use.
+std::size_t take_free_page(Relation index, const IndexShape& shape, std::size_t count, NodeId* ids) {
+    PageChange change(index);
+    BlockNumber block;
+    const Page page = change.create_from_free(PageKind::kNode, &block);
+    if (page == nullptr) {
+        change.cancel();
+        return 0;
+    }
+    set_used(page, 0);
+    check_node_number(index, shape, block);
+    change.commit();
+    const std::size_t taken = std::min<std::size_t>(shape.nodes_per_page, count);
+    for (std::size_t slot = 0; slot < taken; ++slot) ids[slot] = node_id(shape, block, slot);
+    if (taken < shape.nodes_per_page) list_free_nodes(index, block);
+    return taken;
+}
+
 }  // namespace
 
 void allocate_nodes(Relation index, std::size_t count, NodeId* ids) {
@@ -110,8 +129,14 @@ void allocate_nodes(Relation index, std::size_t count, NodeId* ids) {
         if (taken == 0) break;
         at += taken;
     }
-    if (at == count) return;
     const IndexShape shape = read_meta(index).shape;
+    while (at < count) {
+        CHECK_FOR_INTERRUPTS();
+        const std::size_t taken = take_free_page(index, shape, count - at, ids + at);
+        if (taken == 0) break;
+        at += taken;
+    }
+    if (at == count) return;
     const std::size_t pages = ceil_div<std::size_t>(count - at, shape.nodes_per_page);
     const BlockNumber first = reserve_blocks(index, pages);
     check_node_number(index, shape, first + static_cast<BlockNumber>(pages));

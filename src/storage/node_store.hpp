@@ -65,8 +65,9 @@ void free_apart(Relation index, BlockNumber block);
 // ERROR when nodes on a block could not be numbered.
 void check_node_number(Relation index, const IndexShape& shape, BlockNumber block);
 
-// Takes `count` free node slots: first those on the free list, then such on blocks at the end, which are
-// reserved and become pages when a node is written (with_node_page). Slots stay unused until then.
+// Takes `count` free node slots: first those on the free list, then those of free pages, then such on blocks
+// at the end, which are reserved and become pages when a node is written (with_node_page). Slots stay unused
+// until then.
 void allocate_nodes(Relation index, std::size_t count, NodeId* ids);
 
 // Lends a page of nodes for change, or makes one of a reserved block: fn(Page), one WAL record.
