@@ -9,6 +9,7 @@
 namespace vecidx {
 namespace {
 
+constexpr std::size_t kShowEvery = 64;
 constexpr std::size_t kLocalCandidates = 32;
 constexpr std::size_t kMostCandidates = 112;  // in the graph and in the batch
 
@@ -71,9 +72,11 @@ void Batch::link(LiveRows& live) {
     joined_.assign(n, 0);
     attached_.assign(n, 0);
     children_.assign(n, 0);
-    for (const std::uint32_t row : order_) {
-        search_row(row);
-        if (!join_equal(row)) link_row(row);
+    enter_phase(BuildPhase::kSearch, n);
+    for (std::size_t i = 0; i < n; ++i) {
+        if (i % kShowEvery == 0) show_done(i);
+        search_row(order_[i]);
+        if (!join_equal(order_[i])) link_row(order_[i]);
     }
     attach_rest();
     link_within_batch();

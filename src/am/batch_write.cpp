@@ -2,12 +2,14 @@
 #include "am/batch.hpp"
 
 #include "am/merge_lock.hpp"
+#include "am/progress.hpp"
 #include "storage/posting.hpp"
 
 namespace vecidx {
 
 // Rows, wherever they go: no sweep comes between the posting chain and its node.
 void Batch::write_nodes(LiveRows& live) {
+    enter_phase(BuildPhase::kWrite, rows_.size());
     with_lock(index_, IndexLock::kRows, [&] {
         live.refresh();
         write_images(live);
@@ -61,6 +63,7 @@ void Batch::write_images(const LiveRows& live) {
 
 // Each page once.
 void Batch::write_reverse_edges() {
+    enter_phase(BuildPhase::kEdges, 0);
     std::sort(reverse_.begin(), reverse_.end());
     const std::span<const Reverse> all = reverse_;
     for (std::size_t at = 0, end = 0; at < all.size(); at = end) {

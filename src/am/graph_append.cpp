@@ -225,7 +225,7 @@ class Appender : private GraphWork {
                 meta.tombstones += shared_->tombstones;
             });
         });
-        if (layout_.own_place == OwnPlace::kApart) free_spares();
+        free_spares();
     }
 
     void join_nodes() {
@@ -243,13 +243,6 @@ class Appender : private GraphWork {
                 join_node(index_, meta_.shape, entry.node, {tids, entry.row.error, entry.row.fingerprint});
             });
         }
-    }
-
-    // Own vectors kept apart of rows that joined another.
-    void free_spares() {
-        for (std::size_t row = 0; row < rows_.count(); ++row)
-            if (rows_.is_row(row) && !rows_.is_settled(row) && arrays_.rows.left_out[row] != 0)
-                free_apart(index_, rows_.entry(row).row.own_block);
     }
 
     LiveRows& live_;

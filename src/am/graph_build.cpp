@@ -99,7 +99,7 @@ class Builder : private GraphWork {
         else
             with_lock(index_, IndexLock::kRows,
                       [&] { end_run(index_, meta_.pending_head, merged_, lead_to_graph); });
-        if (layout_.own_place == OwnPlace::kApart) free_spares();
+        free_spares();
     }
 
     void set_meta(const BulkBuild& graph, BlockNumber codebook, Meta& meta) {
@@ -116,13 +116,6 @@ class Builder : private GraphWork {
             meta.entries[c] = nearest == kNothingNear ? meta.medoid : arrays_.ids[row];
         }
         meta.trained = (meta.merging != 0 ? meta.merging : meta.batch) + 1;  // never the same twice
-    }
-
-    // Own vectors kept apart of rows that joined another.
-    void free_spares() {
-        for (std::size_t row = 0; row < rows_.count(); ++row)
-            if (rows_.is_row(row) && arrays_.rows.left_out[row] != 0)
-                free_apart(index_, rows_.entry(row).row.own_block);
     }
 
     LiveRows* live_;

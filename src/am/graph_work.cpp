@@ -2,6 +2,7 @@
 #include "am/graph_work.hpp"
 
 #include "am/progress.hpp"
+#include "storage/node_store.hpp"
 
 namespace vecidx {
 namespace {
@@ -131,6 +132,13 @@ void GraphWork::encode_all(const BulkBuild& graph) {
             note_entry(c, static_cast<std::uint32_t>(row));
         }
     });
+}
+
+void GraphWork::free_spares() {
+    if (layout_.own_place != OwnPlace::kApart) return;
+    for (std::size_t row = 0; row < rows_.count(); ++row)
+        if (rows_.is_row(row) && !rows_.is_settled(row) && arrays_.rows.left_out[row] != 0)
+            free_apart(index_, rows_.entry(row).row.own_block);
 }
 
 void GraphWork::note_entry(std::uint8_t centroid, std::uint32_t row) {

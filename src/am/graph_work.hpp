@@ -40,6 +40,9 @@ class GraphWork {
     // vector as the node stores it.
     void encode_all(const BulkBuild& graph);
 
+    // Frees own vectors kept apart of rows that joined another.
+    void free_spares();
+
     Relation index_;
     BuildRows& rows_;
     BuildShared* shared_;
