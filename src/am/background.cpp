@@ -87,7 +87,9 @@ void merge_while_due(Relation index) {
     double merged = 1;
     while (merged > 0 && is_merge_due(index)) {
         let_grow(index);
+        PushActiveSnapshot(GetTransactionSnapshot());  // parallel workers are given one
         merged = merge_as_command(index);
+        PopActiveSnapshot();
     }
 }
 
@@ -122,7 +124,6 @@ void vecidx_merge_worker(Datum) {
     BackgroundWorkerInitializeConnectionByOid(order.database, InvalidOid, 0);
     SetCurrentStatementStartTimestamp();
     StartTransactionCommand();
-    PushActiveSnapshot(GetTransactionSnapshot());  // parallel workers are given one
     pgstat_report_activity(STATE_RUNNING, "merging pending rows of a vamana index");
     const Oid heap = IndexGetRelation(order.index, true);
     if (OidIsValid(heap)) {
@@ -135,7 +136,6 @@ void vecidx_merge_worker(Datum) {
             relation_close(index, RowExclusiveLock);
         }
     }
-    PopActiveSnapshot();
     CommitTransactionCommand();
     pgstat_report_activity(STATE_IDLE, nullptr);
 }
