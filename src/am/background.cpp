@@ -62,13 +62,17 @@ std::size_t pending_limit(Relation index, const NodeLayout& layout) {
 }
 
 // Rows that come at a great rate, as by COPY, had better be merged together: waits while they do, and while
-// the pending area is smaller than the graph.
+// the pending area is smaller than the graph, or, beside a small one, than what a scan looks at in some
+// milliseconds.
 void let_grow(Relation index) {
     constexpr long kLook = 20;                 // ms
     constexpr std::size_t kLeastGrowth = 200;  // rows in that time: about what a merge does in it
     constexpr int kMostLooks = 500;
+    constexpr std::size_t kFew = std::size_t{16} << 20;  // bytes of vectors
     const Meta first = read_meta(index);
-    const std::size_t per_page = pending_entries_per_page(first.shape.layout);
+    const NodeLayout& layout = first.shape.layout;
+    const std::size_t per_page = pending_entries_per_page(layout);
+    const std::size_t few = kFew / stored_bytes(OwnFormat::kF16, layout.padded);
     std::size_t before = first.pending_pages * per_page;
     for (int look = 0; look < kMostLooks; ++look) {
         WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, kLook, PG_WAIT_EXTENSION);
@@ -76,7 +80,7 @@ void let_grow(Relation index) {
         CHECK_FOR_INTERRUPTS();
         const Meta meta = read_meta(index);
         const std::size_t now = meta.pending_pages * per_page;
-        if (now < before + kLeastGrowth || now >= meta.node_count) return;
+        if (now < before + kLeastGrowth || now >= std::max<std::size_t>(meta.node_count, few)) return;
         before = now;
     }
 }
