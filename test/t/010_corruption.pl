@@ -24,7 +24,7 @@ fill_vectors($node, 'source', rows => $rows, dims => $dims);
 # What the file of an index looks like. Offsets of a node's parts, as include/vecidx/node.hpp has them.
 my ($degree, $bits, $node_bytes, $per_page);
 my (%own, $header_bytes, $page_header);
-($header_bytes, $page_header) = (56, 24);
+($header_bytes, $page_header) = (64, 24);
 
 sub round8 { return int(($_[0] + 7) / 8) * 8; }
 
@@ -172,9 +172,9 @@ my @damages = (
 	[ 'pending_circle', qr/Pending page \d+ follows page \d+/,
 		sub { my ($block) = blocks_of_kind($_[0], 'pending'); put($_[0], $block, $page_size - 16, 'L', $block); } ],
 	[ 'pending_vector', qr/Pending row 0 has a number out of range/,
-		sub { my ($block) = blocks_of_kind($_[0], 'pending'); put($_[0], $block, $page_header + 24, 'S', 0x7e00); } ],
+		sub { my ($block) = blocks_of_kind($_[0], 'pending'); put($_[0], $block, $page_header + 32, 'S', 0x7e00); } ],
 	[ 'pending_value', qr/The vector of row \(\d+,\d+\) of the table is not the one that is stored here/,
-		sub { my ($block) = blocks_of_kind($_[0], 'pending'); my $at = $page_header + 24;
+		sub { my ($block) = blocks_of_kind($_[0], 'pending'); my $at = $page_header + 32;
 			put($_[0], $block, $at, 'S', get($_[0], $block, $at, 'S') ^ 0x8400); }, 'heap' ],
 	[ 'meta_zeroed', qr/The page is empty/, sub { $_[0][0] = "\0" x $page_size; } ],
 	[ 'meta_magic', qr/The metapage has no magic number/, sub { put($_[0], 0, $page_header, 'L', 5); } ],

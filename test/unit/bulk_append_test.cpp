@@ -171,9 +171,10 @@ TEST(BulkAppendTest, NothingNewLeadsToBuriedRows) {
         ceil_div(BulkBuild::bytes_for(kRows, stored.array(), params, heap()), sizeof(Line)));
     Arena arena(block.data());
     const Team team;
+    const Progress progress;
     Window window(heap());
     BulkBuild build({stored.array(), nullptr, kRows, settled.data()}, params, arena, team, window, heap(),
-                    {});
+                    progress);
     build.partition();
     // a chain of all old rows, as its tree
     std::vector<std::uint32_t> row_of(kRows);
